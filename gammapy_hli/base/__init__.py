@@ -1,0 +1,1 @@
+"""The ground: errors, strict YAML, suggestions, atomic files, summaries."""

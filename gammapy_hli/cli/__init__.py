@@ -1,0 +1,1 @@
+"""The umbrella command and the executables of the steps."""

@@ -1,0 +1,1 @@
+"""Configurable pieces that several tools share."""

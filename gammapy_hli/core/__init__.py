@@ -1,0 +1,1 @@
+"""The tool kit: traits, components, tools, resolver; knows nothing of gamma rays."""

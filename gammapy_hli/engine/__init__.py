@@ -1,0 +1,1 @@
+"""The science: functions and frozen containers, no configuration, no plots."""

@@ -1,0 +1,1 @@
+"""Reduced data: spectra with and without off counts, stacking, files."""

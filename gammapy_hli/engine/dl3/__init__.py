@@ -1,0 +1,1 @@
+"""DL3 data stores: index files, events, good time intervals, observations."""

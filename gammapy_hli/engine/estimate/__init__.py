@@ -1,0 +1,1 @@
+"""Flux points and other estimates that follow a fit."""

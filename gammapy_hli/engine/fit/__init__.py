@@ -1,0 +1,1 @@
+"""Compiled likelihoods and their minimisation."""

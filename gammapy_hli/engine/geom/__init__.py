@@ -1,0 +1,1 @@
+"""Axes, regions, tangent planes and masks."""

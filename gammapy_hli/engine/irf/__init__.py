@@ -1,0 +1,1 @@
+"""Instrument response functions and their GADF files."""

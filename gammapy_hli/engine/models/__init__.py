@@ -1,0 +1,1 @@
+"""Parameters, spectral and sky models, their table and their YAML."""

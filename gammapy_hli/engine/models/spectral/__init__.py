@@ -1,0 +1,1 @@
+"""Spectral models: one family a file."""

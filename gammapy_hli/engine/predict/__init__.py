@@ -1,0 +1,1 @@
+"""Folding of models with datasets: predicted counts."""

@@ -1,0 +1,1 @@
+"""Frozen results of the steps and their files."""

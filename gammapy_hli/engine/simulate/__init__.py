@@ -1,0 +1,1 @@
+"""Analytic responses, event sampling, DL3 writer."""

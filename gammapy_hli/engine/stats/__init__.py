@@ -1,0 +1,1 @@
+"""Likelihoods and counting statistics on plain arrays."""

@@ -1,0 +1,1 @@
+"""One run of a chain: manifests, keys, plan, lock, provenance, processes, logs."""

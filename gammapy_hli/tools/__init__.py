@@ -1,0 +1,1 @@
+"""One step, one Tool, one file, one executable."""
