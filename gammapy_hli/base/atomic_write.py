@@ -1,0 +1,101 @@
+"""Files that appear whole or not at all: temporary name in the same folder, fsync, rename."""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+TEMPORARY_SUFFIX = ".part"
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file for writing that takes its final name only when the block ends without an exception.
+
+    Parameters
+    ----------
+    path : path
+        Final name. Its folder must exist. A file that is there keeps its content until the rename.
+    mode : {"w", "wb"}
+        Text (UTF-8, ``\\n``) or bytes.
+    """
+    if mode not in ("w", "wb"):
+        raise ValueError(f"mode is {mode!r}; expected 'w' or 'wb'")
+    final = Path(os.path.realpath(path))
+    temporary = temporary_name(final)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    try:
+        with os.fdopen(descriptor, mode, **text) as stream:  # type: ignore[call-overload]
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, final)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(final.parent)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file atomically."""
+    with atomic_write(path, "w") as stream:
+        stream.write(text)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a binary file atomically."""
+    with atomic_write(path, "wb") as stream:
+        stream.write(data)
+
+
+def write_json(path: str | os.PathLike[str], document: Any) -> None:
+    """Write a JSON file atomically: keys in the order given, indent 2, nan and infinities as null."""
+    write_text(path, json_text(document))
+
+
+def json_text(document: Any) -> str:
+    """The text that `write_json` writes."""
+    return json.dumps(plain_json(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain_json(value: Any) -> Any:
+    """The value in types that JSON knows; numpy scalars and arrays become numbers and lists, nan becomes None."""
+    if value is None or isinstance(value, bool | str):
+        return str(value) if type(value) not in (bool, str, type(None)) and isinstance(value, str) else value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value) if isinstance(value, set | frozenset) else value
+        return [plain_json(item) for item in items]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist") and not hasattr(value, "unit"):  # numpy, which is not imported here
+        return plain_json(value.tolist())
+    raise TypeError(
+        f"{type(value).__name__} {value!r} cannot be written as JSON; pass plain numbers, text, lists, dicts"
+    )
+
+
+def temporary_name(path: Path) -> Path:
+    """A hidden name in the same folder that nothing else uses."""
+    return path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring renames in a folder to the disk, where the system allows it."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
