@@ -124,8 +124,8 @@ def scalar_value(text: str) -> bool | int | float | str | None:
     """
     if text in _SPECIAL:
         return _SPECIAL[text]
-    if _INT.fullmatch(text) and len(text) <= _MAX_DIGITS:
-        return int(text)
+    if _INT.fullmatch(text):
+        return int(text) if len(text) <= _MAX_DIGITS else text
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
@@ -212,10 +212,8 @@ class _Builder:
                     break
         except yaml.MarkedYAMLError as error:
             self._syntax_problem(error)
-        except yaml.reader.ReaderError as error:
+        except (yaml.reader.ReaderError, UnicodeEncodeError) as error:
             self._character_problem(error)
-        except UnicodeEncodeError as error:
-            self.problems.append(Problem("file-encoding", "", f"cannot be written as UTF-8: {error}", file=self.file))
         return self.root if self.root is not None and not self.stack else _empty(self.file)
 
     def _events(self) -> Iterator[Any]:
