@@ -1,0 +1,148 @@
+"""Exclusion masks: images of the sky that say where background may be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+from astropy.wcs.utils import wcs_to_celestial_frame
+from numpy.typing import NDArray
+
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.summary import Summary
+from gammapy_hli.engine.geom.region import parse_regions
+from gammapy_hli.engine.geom.sphere import from_icrs
+from gammapy_hli.engine.geom.tangent import TangentPlane
+
+
+@dataclass(frozen=True, eq=False)
+class ExclusionMask(Summary):
+    """Image of allowed (True) and excluded (False) sky; outside of the image everything is allowed.
+
+    Parameters
+    ----------
+    data : bool array, shape (ny, nx)
+        True where background may be taken.
+    wcs : astropy.wcs.WCS
+        Celestial WCS of the image, any projection, in icrs, fk5 or galactic coordinates.
+    """
+
+    data: NDArray[np.bool_]
+    wcs: WCS
+
+    def __post_init__(self) -> None:
+        data = np.asarray(self.data, dtype=bool)
+        if data.ndim != 2:
+            raise ValueError(f"an exclusion mask is an image, got an array of shape {data.shape}")
+        object.__setattr__(self, "data", data)
+
+    @classmethod
+    def from_regions(
+        cls, regions: Any, center: SkyCoord, pixel: u.Quantity = 0.02 * u.deg, width: u.Quantity = 10 * u.deg
+    ) -> ExclusionMask:
+        """Mask that excludes the pixels whose centers lie in any of the regions, on a TAN grid in icrs.
+
+        Parameters
+        ----------
+        regions : region, list of regions, or what `parse_regions` takes
+            What to exclude.
+        center : SkyCoord
+            Center of the grid.
+        pixel, width : Quantity
+            Pixel size and full width of the grid, rint(width / pixel) pixels on each side.
+        """
+        plane = TangentPlane.from_center(center, pixel, width)
+        wcs = plane.to_wcs("icrs")
+        allowed = np.ones(plane.shape, dtype=bool)
+        for region in parse_regions(regions):
+            allowed &= ~_rasterize(region, wcs, plane.shape)
+        return cls(allowed, wcs)
+
+    @classmethod
+    def read(cls, path: Path | str) -> ExclusionMask:
+        """Mask from the first image of a FITS file: values other than 0 are allowed. Axes of length 1 are dropped.
+
+        Raises
+        ------
+        InputError
+            The file is missing or truncated, holds no image with celestial axes, or an image of three dimensions.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"exclusion mask {path}: no such file")
+        try:
+            with fits.open(path, memmap=False) as hdus:
+                image = next((_ for _ in hdus if _.is_image and _.data is not None), None)
+                if image is None:
+                    raise InputError(
+                        f"exclusion mask {path}: no image in it; expected a FITS image with celestial axes"
+                    )
+                header, data = image.header, np.squeeze(np.asarray(image.data))
+        except (OSError, TypeError, ValueError) as error:
+            raise InputError(f"exclusion mask {path}: cannot be read as FITS ({error}); is it whole?") from error
+        if data.ndim != 2:
+            raise InputError(f"exclusion mask {path}: got an array of shape {data.shape}, expected an image (ny, nx)")
+        wcs = WCS(header, naxis=2)
+        if not wcs.has_celestial:
+            raise InputError(
+                f"exclusion mask {path}: axes are {list(wcs.wcs.ctype)}; expected celestial ones, RA/DEC or GLON/GLAT"
+            )
+        return cls(np.nan_to_num(data) != 0, wcs)
+
+    @cached_property
+    def frame(self) -> str:
+        """icrs, fk5 or galactic."""
+        return wcs_to_celestial_frame(self.wcs).name
+
+    def is_allowed(self, lon: Any, lat: Any) -> NDArray[np.bool_]:
+        """Whether the nearest pixel of icrs directions is allowed; True outside. Bare numbers are in [rad]."""
+        x, y = self._to_pixel(lon, lat)
+        with np.errstate(invalid="ignore"):
+            inside = (x > -0.5) & (x < self.data.shape[1] - 0.5) & (y > -0.5) & (y < self.data.shape[0] - 0.5)
+        column = np.rint(np.where(inside, x, 0)).astype(np.intp)
+        row = np.rint(np.where(inside, y, 0)).astype(np.intp)
+        return np.where(inside, self.data[row, column], True)
+
+    def excluded_directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """icrs directions (lon, lat) [rad] of the centers of all excluded pixels."""
+        rows, columns = np.nonzero(~self.data)
+        sky = self.wcs.pixel_to_world(columns, rows)
+        icrs = SkyCoord(sky).icrs
+        return np.asarray(icrs.ra.rad), np.asarray(icrs.dec.rad)
+
+    def __and__(self, other: ExclusionMask) -> ExclusionMask:
+        """Mask on the grid of this one that excludes what either excludes."""
+        rows, columns = np.indices(self.data.shape)
+        icrs = SkyCoord(self.wcs.pixel_to_world(columns, rows)).icrs
+        return ExclusionMask(self.data & other.is_allowed(icrs.ra.rad, icrs.dec.rad), self.wcs)
+
+    def to_hdu(self) -> fits.PrimaryHDU:
+        """FITS image of 1 (allowed) and 0 (excluded)."""
+        return fits.PrimaryHDU(self.data.astype(np.uint8), header=self.wcs.to_header())
+
+    def summary(self) -> dict[str, Any]:
+        """Size, frame and excluded fraction."""
+        return {"shape": self.data.shape, "frame": self.frame, "excluded pixels": int((~self.data).sum())}
+
+    def _to_pixel(self, lon: Any, lat: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lon, lat = from_icrs(lon, lat, self.frame)
+        lon, lat = np.broadcast_arrays(lon, lat)
+        x, y = self.wcs.wcs_world2pix(np.rad2deg(lon).ravel(), np.rad2deg(lat).ravel(), 0)
+        return x.reshape(lon.shape), y.reshape(lon.shape)
+
+
+def _rasterize(region: Any, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    from regions import PixCoord  # late: slow to load, needed only where there is a region
+
+    if type(region).__name__ == "PointSkyRegion":
+        raise ValueError("a point excludes nothing; give a circle with a radius")
+    rows, columns = np.indices(shape)
+    return np.asarray(region.to_pixel(wcs).contains(PixCoord(columns, rows)))
