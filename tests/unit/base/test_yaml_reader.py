@@ -91,7 +91,7 @@ CHAIN = "\n".join(["a0: &a0 [x]"] + [f"a{i}: &a{i} [*a{i - 1}]" for i in range(1
         ("23523: x\n", "key-not-text", (1, 1), 'key 23523 is not text. Write "23523".'),
         ("true: x\n", "key-not-text", (1, 1), "key true is not text"),
         ("? [a, b]\n: 1\n", "key-not-text", (1, 3), "cannot be a key"),
-        ("{: 1}\n", "key-not-text", (1, 2), "a key is empty"),
+        ("?\n: 1\n", "key-not-text", (1, 2), "a key is empty"),
         ("a: &x {b: 1}\nc:\n  <<: *x\n", "merge-key", (3, 3), "not supported"),
         (BOMB, "alias-bomb", None, "more than 10000 values"),
         (CHAIN, "too-deep", None, "levels of nesting"),
