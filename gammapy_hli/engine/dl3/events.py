@@ -135,7 +135,9 @@ def read_events(table: FitsTable) -> EventList:
     }
     for name, values in columns.items():
         if values.ndim != 1:
-            raise InputError(f"{table.where}, column {name.upper()}: one number a row expected, got {values.shape[1:]}.")
+            raise InputError(
+                f"{table.where}, column {name.upper()}: one number a row expected, got {values.shape[1:]}."
+            )
     if table.has("EVENT_ID"):
         event_id = table.raw("EVENT_ID").astype(np.int64)
     else:

@@ -16,15 +16,12 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.dl3.fits_file import FitsTable
 from gammapy_hli.engine.dl3.time_reference import (
-    make_reference,
+    DEFAULT_REFERENCE,
     read_reference,
     same_reference,
     seconds_between,
     time_unit,
 )
-
-#: Reference of intervals that are made in code, 2000-01-01T00:00:00 TT.
-DEFAULT_REFERENCE = make_reference(51544.0, 0.0, "tt")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -85,7 +85,9 @@ class ObsIndex:
     def table(self) -> Table:
         """All columns as found, one row a run, as an astropy Table."""
         columns = {name: self.raw(name) for name in self.column_names}
-        table = Table({name: np.asarray(values).astype(values.dtype.newbyteorder("=")) for name, values in columns.items()})
+        table = Table(
+            {name: np.asarray(values).astype(values.dtype.newbyteorder("=")) for name, values in columns.items()}
+        )
         for name in self.column_names:
             unit = self.unit(name)
             if unit != u.dimensionless_unscaled:

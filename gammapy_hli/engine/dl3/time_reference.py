@@ -20,6 +20,10 @@ def make_reference(mjdrefi: float, mjdreff: float, scale: str) -> Time:
     return Time(mjdrefi, mjdreff, format="mjd", scale=scale)
 
 
+#: Clock of intervals that are made in code, 2000-01-01T00:00:00 TT.
+DEFAULT_REFERENCE = make_reference(51544.0, 0.0, "tt")
+
+
 def read_reference(header: Mapping[str, Any], where: str, fallback: Time | None = None) -> Time:
     """Give the reference time that a header states.
 
