@@ -1,0 +1,90 @@
+"""One look for all figures: colors, fonts, axes, and the way a figure becomes inline SVG.
+
+Figures are made with matplotlib's object interface; pyplot and its global state are not used. The SVG holds no date and
+no random identifiers, so that the same numbers give the same bytes.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK = "#1b2a41"  # text, axes, data points
+MUTED = "#7b8794"  # secondary text, grids, guides
+BLUE = "#2463a6"  # source, model
+ORANGE = "#d9722e"  # background, off
+GREEN = "#2f8f6b"  # third series
+RED = "#b3324b"  # limits, warnings
+PALE_BLUE = "#bcd3ea"  # bands
+SERIES = (BLUE, ORANGE, GREEN, RED, "#7a5ba6", "#a3862a", "#4aa3b8", "#8d5a4a")
+
+_RC: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "xtick.minor.visible": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "errorbar.capsize": 0,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "gammapy_hli",
+    "mathtext.fontset": "dejavusans",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw inside this block with the look of the package; settings of the caller come back afterwards."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new_figure(width: float = 6.4, height: float = 4.0, **layout: Any) -> Figure:
+    """An empty figure of ``width`` by ``height`` inches with constrained layout."""
+    return Figure(figsize=(width, height), layout="constrained", **layout)
+
+
+def figure_svg(figure: Figure) -> str:
+    """The figure as SVG text without the XML prologue, ready to stand inside an HTML page."""
+    buffer = io.StringIO()
+    with mpl.rc_context(_RC):
+        FigureCanvasSVG(figure).print_svg(
+            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def light_grid(ax: Axes, axis: str = "both") -> None:
+    """A grid that does not shout."""
+    ax.grid(visible=True, axis=axis, color=MUTED, alpha=0.22, linewidth=0.6)
+
+
+def energy_axis(ax: Axes, label: str = "Energy [TeV]") -> None:
+    """A logarithmic energy axis with plain numbers on its ticks."""
+    ax.set_xscale("log")
+    ax.set_xlabel(label)
+    ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
