@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
+
 
 @dataclass(frozen=True)
 class SafeNumbers:
@@ -39,34 +41,12 @@ def safe_numbers(
     n_on = float(counts[mask_safe].sum())
     expected = 0.0 if background is None else float(background[mask_safe].sum())
     if counts_off is None or alpha is None:
-        sqrt_ts = np.nan if background is None else poisson_significance(n_on, expected)
+        sqrt_ts = float(significance_cash(n_on, expected)) if expected > 0 else np.nan
         return SafeNumbers(int(n_on), 0, np.nan, expected, n_on - expected, sqrt_ts)
     n_off = float(counts_off[mask_safe].sum())
     if n_off > 0:
         mean_alpha = float((alpha * counts_off)[mask_safe].sum()) / n_off
     else:
         mean_alpha = float(alpha[mask_safe].mean()) if mask_safe.any() else np.nan
-    sqrt_ts = li_ma_significance(n_on, n_off, mean_alpha)
+    sqrt_ts = float(significance_wstat(n_on, n_off, mean_alpha)) if mean_alpha > 0 else np.nan
     return SafeNumbers(int(n_on), int(n_off), mean_alpha, expected, n_on - expected, sqrt_ts)
-
-
-def li_ma_significance(n_on: float, n_off: float, alpha: float) -> float:
-    """Significance of an excess with measured background, Li & Ma eq. 17, with the sign of the excess."""
-    total = n_on + n_off
-    if not (alpha > 0) or total == 0:
-        return float("nan")
-    null_on, null_off = alpha * total / (1 + alpha), total / (1 + alpha)
-    ts = 2 * (_times_log_ratio(n_on, null_on) + _times_log_ratio(n_off, null_off))
-    return float(np.sign(n_on - alpha * n_off) * np.sqrt(max(ts, 0.0)))
-
-
-def poisson_significance(n_on: float, background: float) -> float:
-    """Significance of an excess over a known background, with the sign of the excess."""
-    if not background > 0:
-        return float("nan")
-    ts = 2 * (_times_log_ratio(n_on, background) - (n_on - background))
-    return float(np.sign(n_on - background) * np.sqrt(max(ts, 0.0)))
-
-
-def _times_log_ratio(n: float, mu: float) -> float:
-    return n * float(np.log(n / mu)) if n > 0 else 0.0

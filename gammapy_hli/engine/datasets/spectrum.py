@@ -6,7 +6,7 @@ The containers hold data and responses, never models. Beside this file stand the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from astropy.units import Quantity
 
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.datasets.info import safe_numbers
+from gammapy_hli.engine.datasets.region_set import RegionSet
 from gammapy_hli.engine.geom.axes import Axis
 
 if TYPE_CHECKING:
@@ -171,15 +172,15 @@ class SpectrumDatasetOnOff(SpectrumDataset):
         Events in all off regions together.
     acceptance, acceptance_off : ndarray, shape (ne,)
         Relative background acceptance of the on region and of all off regions; alpha is their ratio.
-    regions_off : tuple of regions.SkyRegion
-        The off regions, empty where they are not known (stacked datasets, OGIP files).
+    regions_off : sequence of regions.SkyRegion
+        The off regions (a RegionSet, made into sky regions when read), empty where they are not known (stacked datasets, OGIP files).
     """
 
     background: np.ndarray | None = field(init=False, default=None)
     counts_off: np.ndarray | None = None
     acceptance: np.ndarray = None  # type: ignore[assignment]  # checked in __post_init__
     acceptance_off: np.ndarray = None  # type: ignore[assignment]  # checked in __post_init__
-    regions_off: tuple[SkyRegion, ...] = ()
+    regions_off: Sequence[SkyRegion] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -188,7 +189,8 @@ class SpectrumDatasetOnOff(SpectrumDataset):
                 raise ValueError(f"dataset {self.name}: {name} is missing; give one value an energy bin")
         for name in ("counts_off", "acceptance", "acceptance_off"):
             self._freeze_array(name, (self.energy.nbin,))
-        object.__setattr__(self, "regions_off", tuple(self.regions_off))
+        if not isinstance(self.regions_off, RegionSet):
+            object.__setattr__(self, "regions_off", tuple(self.regions_off))
         if self.counts_off is not None:
             object.__setattr__(self, "background", self.alpha * self.counts_off)
             self._freeze_array("background", (self.energy.nbin,))
