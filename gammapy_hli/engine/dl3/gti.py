@@ -175,7 +175,7 @@ class Gti(Summary):
     @classmethod
     def from_hdu(cls, hdu: fits.BinTableHDU, path: Any = "GTI") -> Self:
         """Read the table that `to_hdu` writes; `path` is for messages. See `read_gti`."""
-        return cls._from_table(FitsTable(path, hdu.name or "GTI", hdu))
+        return cls._from_table(FitsTable.from_hdu(hdu, path))
 
     @classmethod
     def _from_table(cls, table: FitsTable, fallback: Time | None = None) -> Self:

@@ -1,4 +1,4 @@
-"""The HDU index of a DL3 store: which HDU of which file holds what, for every run (GADF `HDU_INDEX`, NUMERICS.md A.2)."""
+"""The HDU index of a DL3 store: which HDU of which file holds what (GADF `HDU_INDEX`, NUMERICS.md A.2)."""
 
 import logging
 import os
@@ -216,7 +216,7 @@ def scan_files(paths: Iterable[Path]) -> HduIndex:
         for position, name in enumerate(file.names()):
             if position == 0:
                 continue
-            header = file.hdu(position).header
+            header = file.header(position)
             kind, hdu_class = classify(header)
             if kind:
                 found.append(HduLocation(kind, hdu_class, path, name))

@@ -1,4 +1,4 @@
-"""The observation index of a DL3 store: one row of facts a run (GADF `OBS_INDEX`); optional, and never quite the same."""
+"""The observation index of a DL3 store: one row of facts a run (GADF `OBS_INDEX`); it is optional."""
 
 from functools import cached_property
 from pathlib import Path
@@ -50,9 +50,8 @@ class ObsIndex:
 
     def unit(self, column: str) -> u.UnitBase:
         """Give the unit of a column, dimensionless where it states none or one that is no unit."""
-        names = [name.upper() for name in self.column_names]
         try:
-            return parse_unit(self._table.hdu.columns[names.index(column.upper())].unit, "")
+            return parse_unit(self._table.unit_text(column), "")
         except ValueError:
             return u.dimensionless_unscaled
 

@@ -77,7 +77,7 @@ class Observation(Summary):
 
     @cached_property
     def events(self) -> EventList:
-        """Events inside the cuts of `select_time` and `select_energy`; without these all, also those outside the GTI."""
+        """Events inside the cuts of `select_time` and `select_energy`; without these all, outside the GTI too."""
         events = self.source.events()
         if self.intervals is not None:
             events = events.select_time(self.intervals)

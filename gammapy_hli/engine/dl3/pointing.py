@@ -1,4 +1,4 @@
-"""Where the telescopes pointed: a fixed position on the sky, or fixed altitude and azimuth (drift) (NUMERICS.md B.1)."""
+"""Where the telescopes pointed: a fixed position on the sky, or fixed altitude and azimuth (NUMERICS.md B.1)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -151,13 +151,14 @@ class FileSource:
         location = self.locations.get(kind)
         if location is None:
             raise InputError(
-                f"obs {self.obs_id}: no '{kind}' HDU in {self.index}; the run has {', '.join(self.locations) or 'none'}."
+                f"obs {self.obs_id}: no '{kind}' HDU in {self.index};"
+                f" the run has {', '.join(self.locations) or 'none'}."
             )
         file = self._open(location.path)
         if location.hdu_name:
             return file.table(location.hdu_name)
         for position, _ in enumerate(file.names()):
-            if position and classify(file.hdu(position).header)[0] == kind:
+            if position and classify(file.header(position))[0] == kind:
                 return file.table(position)
         raise InputError(f"{file.path}: no HDU of type '{kind}' (HDU_NAME is blank in {self.index}).")
 

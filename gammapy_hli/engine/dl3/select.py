@@ -19,9 +19,9 @@ from gammapy_hli.base.errors import InputError, NothingSelectedError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.dl3.index import find_file
+from gammapy_hli.engine.dl3.observation_table import ObservationTable
 from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.store import DataStore, expand_irfs
-from gammapy_hli.engine.products.observations import ObservationTable
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,8 @@ class DataStore(Summary):
             Where the file is missing or damaged.
         """
         location = self.index.locations(obs_id).get("events")
-        return read_meta(read_header(self.event_file(obs_id), (location and location.hdu_name) or "EVENTS"))
+        name = location.hdu_name if location else ""
+        return read_meta(read_header(self.event_file(obs_id), name or "EVENTS"))
 
     def check_files(self, obs_ids: Iterable[int] | None = None) -> dict[int, str]:
         """Open every HDU of runs and give what is wrong, by run number; runs without fault are not in it.
