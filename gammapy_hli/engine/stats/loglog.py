@@ -1,4 +1,4 @@
-"""Integrals of curves that are nearly power laws: the trapezoidal rule in double-logarithmic coordinates, with its derivative."""
+"""Integrals of curves that are nearly power laws: the trapezoidal rule in log-log coordinates, with its derivative."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,15 @@ def _is_plain(z: FloatArray) -> bool:
     return bool(size.min(initial=1.0) > _SMALL and size.max(initial=1.0) < _LARGE)
 
 
+def _log_ratio(q0: FloatArray, q1: FloatArray, is_power: NDArray[np.bool_]) -> FloatArray:
+    """ln(q1/q0) where both have one sign, else 0; also where the quotient itself would overflow."""
+    one, two = np.where(is_power, np.abs(q0), 1.0), np.where(is_power, np.abs(q1), 1.0)
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        ratio = two / one
+    is_usable = (ratio > 1e-300) & (ratio < 1e300)
+    return np.where(is_usable, np.log(np.where(is_usable, ratio, 1.0)), np.log(two) - np.log(one))
+
+
 def _intervals(
     y: FloatArray, x: FloatArray, width: FloatArray, with_slopes: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -132,12 +141,11 @@ def _intervals(
     x0, x1 = x[..., :-1], x[..., 1:]
     q0, q1 = x0 * y0, x1 * y1
     is_power = np.sign(q0) * np.sign(q1) > 0
-    r = np.divide(q1, q0, out=np.ones_like(q1), where=is_power)
-    with np.errstate(divide="ignore", over="ignore"):
-        z = np.where(is_power, np.log(np.abs(q1) + (q1 == 0)) - np.log(np.abs(q0) + (q0 == 0)), 0.0)
+    z = _log_ratio(q0, q1, is_power)
     is_flat = np.abs(z) < _SMALL
+    is_small = np.abs(z) < 1.0
     safe = np.where(is_flat, 1.0, z)
-    mean = np.where(is_flat, q0 * (1 + z / 2 + z * z / 6), (q1 - q0) / safe)
+    mean = np.where(is_small, q0 * expm1_ratio(np.where(is_small, z, 0.0)), (q1 - q0) / safe)
     changes_sign = np.sign(q0) * np.sign(q1) < 0
     linear = 0.5 * (x1 - x0) * (y0 + y1)
     pieces = np.where(is_power, width * mean, np.where(changes_sign, linear, 0.0))
@@ -148,6 +156,6 @@ def _intervals(
         slope0 = np.where(is_flat, 0.5 + z / 6, (mean / np.where(q0 == 0, 1.0, q0) - 1) / safe)
         slope1 = np.where(is_flat, 0.5 - z / 6, (1 - mean / np.where(q1 == 0, 1.0, q1)) / safe)
     half = np.where(changes_sign, 0.5 * (x1 - x0), 0.0)
-    slope0 = np.where(is_power & np.isfinite(r), width * x0 * slope0, half)
-    slope1 = np.where(is_power & np.isfinite(r), width * x1 * slope1, half)
+    slope0 = np.where(is_power, width * x0 * slope0, half)
+    slope1 = np.where(is_power, width * x1 * slope1, half)
     return pieces, slope0, slope1

@@ -106,6 +106,11 @@ class SpectralModel(Summary):
             self.parameters.place(name)
             setattr(self, name, value)
 
+    @classmethod
+    def build(cls, options: dict[str, Any]) -> Self:
+        """The model at its defaults from the options of a file (none, for most); quantities and nested models are made already."""
+        return cls()
+
     # --- what a family defines -----------------------------------------------------------------------------------------
     def prepare(self, energy: FloatArray) -> Any:
         """What the formula needs of the energies [TeV] and not of the parameters; computed once a compilation."""
