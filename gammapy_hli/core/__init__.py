@@ -1,1 +1,1 @@
-"""The tool kit: traits, components, tools, resolver; knows nothing of gamma rays."""
+"""The tool kit: traits, components, tools, and the resolver of options. Knows nothing of gamma rays."""

@@ -1,0 +1,493 @@
+"""Component: an object whose traits are its options, with sub-components in slots.
+
+Every value remembers all the places that set it. The same checks serve files, the command line and Python.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
+
+from traitlets import HasTraits
+from traitlets.config import Configurable
+
+from gammapy_hli.base.errors import Problem
+from gammapy_hli.base.summary import Summary
+from gammapy_hli.core.apply import Applier, suggestion, unknown_key
+from gammapy_hli.core.entries import Entry, entry_from_python
+from gammapy_hli.core.option import Option, OptionError, UnknownOptionError
+from gammapy_hli.core.origins import DEFAULT_ORIGIN, PYTHON_ORIGIN, Origin, Setting
+from gammapy_hli.core.plain import thaw
+from gammapy_hli.core.quantity_traits import number_in
+from gammapy_hli.core.slots import Alternatives, Member, Named, NamedItems, Slot, join, nest, option_name
+
+__all__ = ["Alternatives", "Component", "Named", "NamedItems", "Slot"]
+
+
+class Component(Summary, Configurable):
+    """An object whose traits are its options.
+
+    Parameters
+    ----------
+    options : mapping, optional
+        Options, nested or with dotted names.
+    **more
+        The same as keyword arguments.
+
+    Raises
+    ------
+    ConfigError
+        An option that does not exist or a value that it cannot take; all of them at once.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Other names of members that are as good as their own."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Old names of members, accepted with a warning."""
+    is_typed: ClassVar[bool] = False
+    """Whether its options depend on its ``type``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, member in cls.__dict__.items():
+            if not isinstance(member, Option | Member) or name.startswith("_"):
+                continue
+            if hasattr(Component, name):
+                raise TypeError(f"{cls.__name__}.{name}: the name is taken; call the option something else")
+            if isinstance(member, Option) and not member.help:
+                raise TypeError(f"{cls.__name__}.{name} has no help; write help='...'")
+            if isinstance(member, Option) and member.group and not member.allow_none:
+                raise TypeError(f"{cls.__name__}.{name} is in choice group '{member.group}'; write allow_none=True")
+
+    def __init__(self, options: Mapping[str, Any] | None = None, /, **more: Any):
+        HasTraits.__init__(self)
+        self.update(options or {}, **more)
+
+    def setup_instance(self, /, *args: Any, **kwargs: Any) -> None:
+        super().setup_instance()
+        self._settings: dict[str, list[Setting]] = {}
+        self._children: dict[str, Any] = {}
+        self._cache: dict[str, Any] = {}
+        self._defaults: dict[str, Any] = {}
+        self._owner: Any = None
+        self._key = ""
+        self._is_frozen = False
+        self._bad: set[str] = set()
+
+    @classmethod
+    def make(cls, owner: Any, key: str, defaults: Mapping[str, Any]) -> Self:
+        """A component as part of another one, with defaults of its own."""
+        made = cls()
+        made._owner, made._key, made._defaults = owner, key, nest(defaults)
+        return made
+
+    # -- the class -----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def members(cls) -> dict[str, Any]:
+        """Options and parts by name, in the order in which they are declared, those of base classes last."""
+        cached: dict[str, Any] | None = cls.__dict__.get("_members_of_class")
+        if cached is not None:
+            return cached
+        found: dict[str, Any] = {}
+        for klass in cls.__mro__:
+            for name, member in klass.__dict__.items():
+                if name not in found and isinstance(member, Option | Member) and not name.startswith("_"):
+                    found[name] = member
+                    if isinstance(member, Alternatives):
+                        found.update({key: slot for key, slot in member.slots.items() if key not in found})
+        cls._members_of_class = found
+        return found
+
+    @classmethod
+    def find_member(cls, key: Any) -> str | None:
+        """The name of the member that a key stands for; None where there is none."""
+        if not isinstance(key, str):
+            return None
+        members = cls.members()
+        for name in (key, option_name(key)):
+            target = cls.aliases.get(name) or cls.renamed.get(name) or name
+            if target in members and not members[target].internal:
+                return target
+        return None
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """Names that a user can write here."""
+        return [*(name for name, member in cls.members().items() if not member.internal), *cls.aliases]
+
+    @classmethod
+    def all_paths(cls) -> list[str]:
+        """Dotted paths of all options and parts below."""
+        from gammapy_hli.core.walk import walk  # that file stands on this one
+
+        return [item.path for item in walk(cls)]
+
+    # -- place in the tree ---------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """Dotted path in the configuration; empty for the root."""
+        return "" if self._owner is None else join(self._owner.path, self._key)
+
+    @property
+    def owner(self) -> Any:
+        """The component that this one is part of; None for the root."""
+        return self._owner
+
+    @property
+    def root(self) -> Any:
+        """The component at the top."""
+        node = self
+        while node.owner is not None:
+            node = node.owner
+        return node
+
+    def child(self, name: str) -> Any:
+        """The part of a name; None for an optional one that nobody set."""
+        if name not in self._children:
+            member = self.members()[name]
+            if member.is_optional:
+                return None
+            return self.make_child(name)
+        return self._children[name]
+
+    def make_child(self, name: str) -> Any:
+        """The part of a name, new where there is none."""
+        if name not in self._children:
+            self._children[name] = self.members()[name].make_child(self)
+        return self._children[name]
+
+    def clear_child(self, name: str, origin: Origin, *, inherited: bool = False) -> None:
+        """Set an optional part to None."""
+        self._children.pop(name, None)
+        self._settings.setdefault(name, []).append(Setting(None, origin, inherited))
+
+    def note_child(self, name: str, origin: Origin, *, inherited: bool = False) -> None:
+        """Remember who set something in a part; others of its choice group become None."""
+        if self.members()[name].is_optional:
+            self._settings.setdefault(name, []).append(Setting("set", origin, inherited))
+        self._clear_group(name, origin, inherited)
+
+    def defaults_of_child(self, name: str) -> Mapping[str, Any]:
+        """Defaults that were given for a part."""
+        found = self._defaults.get(name)
+        return found if isinstance(found, Mapping) else {}
+
+    def chosen(self, name: str) -> Any:
+        """The component that an `Alternatives` option chooses; None for an alternative without options."""
+        member = self.members()[name]
+        slot = option_name(getattr(self, name) or "")
+        return self.child(slot) if slot in member.slots else None
+
+    def components(self) -> Iterator["Component"]:
+        """This component and all live ones below."""
+        yield self
+        for part in self.parts().values():
+            for item in part.values() if isinstance(part, NamedItems) else (part,):
+                yield from item.components()
+
+    def parts(self) -> dict[str, Any]:
+        """Live sub-components and named items; of alternatives only those that are chosen or that somebody set."""
+        unused = self._unused()
+        found = {}
+        for name, member in self.members().items():
+            part = self._children.get(name) if name in unused else self.child(name) if isinstance(member, Member) else None
+            if part is not None:
+                found[name] = part
+        found.update({name: part for name, part in self._children.items() if "@" in name})
+        return found
+
+    def _unused(self) -> set[str]:
+        """Names of alternatives that are not chosen."""
+        unused: set[str] = set()
+        for name, member in self.members().items():
+            if isinstance(member, Alternatives):
+                unused |= set(member.slots) - {option_name(self.stored(name) or "")}
+        return unused
+
+    # -- values --------------------------------------------------------------------------------------------------
+
+    def option_value(self, name: str) -> Any:
+        """The value of an option as Python code uses it."""
+        if name not in self._cache:
+            option = self.members()[name]
+            self._cache[name] = option.value(self.stored(name), self.origin(name))
+        return self._cache[name]
+
+    def stored(self, name: str) -> Any:
+        """The value of an option in canonical plain form."""
+        settings = self._settings.get(name)
+        return settings[-1].value if settings else self.default(name)
+
+    def default(self, name: str) -> Any:
+        """The default of an option here, in canonical plain form."""
+        option = self.members()[name]
+        raw = self.raw_default(name)
+        return None if raw is None else option.check(raw)
+
+    def raw_default(self, name: str) -> Any:
+        """The default of an option here, as it was written."""
+        return default_here(self.members(), self._defaults, name)
+
+    def number(self, name: str, unit: str | None = None) -> float | None:
+        """A quantity as a number in a unit (by default that of the trait), without astropy; None where it is None."""
+        stored = self.stored(name)
+        return None if stored is None else number_in(stored, unit if unit is not None else self.members()[name].unit)
+
+    def origin(self, name: str) -> Origin:
+        """Who set an option last."""
+        settings = self._settings.get(name)
+        return settings[-1].origin if settings else DEFAULT_ORIGIN
+
+    def history(self, name: str) -> tuple[Setting, ...]:
+        """All settings of an option, the default first."""
+        member = self.members()[name]
+        first = self.default(name) if isinstance(member, Option) else None
+        return (Setting(first, DEFAULT_ORIGIN), *self._settings.get(name, ()))
+
+    def is_set(self, name: str) -> bool:
+        """Whether somebody set it."""
+        return bool(self._settings.get(name))
+
+    def is_changed(self, name: str) -> bool:
+        """Whether somebody set it to something else than the default."""
+        option = self.members()[name]
+        return self.is_set(name) and option.key(self.stored(name)) != option.key(self.default(name))
+
+    def assign(self, name: str, stored: Any, origin: Origin, *, inherited: bool = False) -> None:
+        """Record a checked value; the others of its choice group become None."""
+        old = self.stored(name)
+        self._settings.setdefault(name, []).append(Setting(stored, origin, inherited))
+        self._trait_values[name] = stored
+        self._cache.pop(name, None)
+        if stored is not None:
+            self._clear_group(name, origin, inherited)
+        if old != stored:
+            self._notify_trait(name, old, stored)
+
+    def _clear_group(self, name: str, origin: Origin, inherited: bool) -> None:
+        group = self.members()[name].group
+        for other, member in self.members().items() if group is not None else ():
+            if other == name or member.group != group:
+                continue
+            if isinstance(member, Member):
+                if other in self._children:
+                    self.clear_child(other, origin, inherited=inherited)
+            elif self.stored(other) is not None:
+                self._settings.setdefault(other, []).append(Setting(None, origin, inherited, cleared=True))
+                self._trait_values[other] = None
+                self._cache.pop(other, None)
+
+    # -- Python --------------------------------------------------------------------------------------------------
+
+    def update(self, options: Mapping[str, Any], /, **more: Any) -> Self:
+        """Set several options; all problems are raised together, and then nothing is half done that could be checked."""
+        problems: list[Problem] = []
+        for given in (options, more):
+            self.refuse_if_frozen(self.path) if given else None
+            Applier(problems).section(self, entry_from_python(given))
+        self._raise_errors(problems)
+        return self
+
+    def assign_from_python(self, name: str, value: Any) -> None:
+        """What ``component.name = value`` does."""
+        self.refuse_if_frozen(join(self.path, name))
+        problems: list[Problem] = []
+        entry = entry_from_python({name: value})
+        Applier(problems).section(self, entry)
+        self._raise_errors(problems)
+        self._tell_labelled(name, value)
+
+    def _raise_errors(self, problems: list[Problem]) -> None:
+        """OptionError with the problems that are errors; what was refused in Python has left no trace."""
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if errors:
+            for component in self.components():
+                component._bad.clear()
+            kinds = {problem.code for problem in errors}
+            raise (UnknownOptionError if kinds == {"unknown-key"} else OptionError)(errors)
+
+    def _tell_labelled(self, name: str, value: Any) -> None:
+        """Labelled instances follow the section without label in what they do not set themselves."""
+        node: Any = self
+        inside: list[str] = []
+        while node.owner is not None and node.owner.owner is not None:
+            inside.insert(0, node._key if isinstance(node, Component) else node._member.name)
+            node = node.owner
+        if node.owner is None:
+            return
+        for key, other in node.owner._children.items():
+            if key.startswith(f"{node._key}@"):
+                entry = entry_from_python({".".join((*inside, name)): value})
+                other.follow(entry, inside, name)
+
+    def follow(self, entry: Entry, inside: list[str], name: str) -> None:
+        """Take over what was set for the section without label, where nothing else was set here."""
+        target: Any = self
+        for part in inside:
+            target = target.get(part) if isinstance(target, NamedItems) else target._children.get(part)
+            if target is None:
+                break
+        if target is not None and target.has_own(name):
+            return
+        Applier([], inherited=True).section(self, entry)
+
+    def has_own(self, name: str) -> bool:
+        """Whether a member, or another one of its choice group, was set for this very instance."""
+        group = self.members()[name].group
+        names = [other for other, member in self.members().items() if other == name or (group and member.group == group)]
+        return any(not setting.inherited for other in names for setting in self._settings.get(other, ()))
+
+    @contextmanager
+    def freeze(self) -> Iterator[None]:
+        """Options of this component and of those below cannot change inside the ``with`` block."""
+        before, self._is_frozen = self._is_frozen, True
+        try:
+            yield
+        finally:
+            self._is_frozen = before
+
+    def refuse_if_frozen(self, path: str) -> None:
+        """OptionError where this component or one above is frozen."""
+        node: Any = self
+        while node is not None:
+            if getattr(node, "_is_frozen", False):
+                who = node.path or type(node).__name__
+                message = f"options cannot change while '{who}' runs"
+                raise OptionError(Problem("frozen", path, message, "Python", hint="set them before the run"))
+            node = node.owner
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_") or is_attribute(type(self), name):
+            super().__setattr__(name, value)
+        elif self.find_member(name) is not None:
+            self.assign_from_python(str(self.find_member(name)), value)
+        else:
+            raise UnknownOptionError(unknown_key(self, name, PYTHON_ORIGIN))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = type(self).find_member(name)
+        if found is not None and isinstance(self.members()[found], Member):
+            return self.child(found)
+        if found is not None and found != name:
+            return getattr(self, found)
+        hint = suggestion(self, name)
+        message = f"{type(self).__name__} has no option or attribute '{name}'."
+        raise UnknownOptionError(Problem("unknown-key", join(self.path, name), message, "Python", hint=hint))
+
+    def __getitem__(self, path: str) -> Any:
+        """The component, named item or value at a dotted path."""
+        node: Any = self
+        for name in split_path(path):
+            if isinstance(node, Component):
+                node = node._children[name] if name in node._children else getattr(node, name)
+            else:
+                node = node[name]
+        return node
+
+    def __setitem__(self, path: str, value: Any) -> None:
+        above, _, name = path.rpartition(".")
+        node = self[above] if above else self
+        if isinstance(node, NamedItems):
+            node[name] = value
+        else:
+            setattr(node, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.known_keys()})
+
+    # -- checks --------------------------------------------------------------------------------------------------
+
+    def check(self) -> Iterable[Problem]:
+        """Checks between options, called when every single one is right; use `problem` to make what it yields."""
+        return ()
+
+    def problem(
+        self, name: str, message: str, *, code: str = "cross-check", hint: str | None = None, warning: bool = False
+    ) -> Problem:
+        """A `Problem` at the place where an option of this component was set."""
+        origin = self.origin(name) if name in self.members() else DEFAULT_ORIGIN
+        return origin.problem(code, join(self.path, name), message, hint=hint, warning=warning)
+
+    def place(self, name: str) -> str:
+        """Value of an option and who set it, for messages that name two places: ``0.1 TeV (crab.yaml:7:17)``."""
+        return f"{self.members()[name].to_text(self.stored(name))} ({self.origin(name)})"
+
+    def note_problem(self, name: str) -> None:
+        """Remember that an option was given a value that it cannot take, so that no cross check looks at it."""
+        self._bad.add(name)
+
+    @property
+    def has_bad_values(self) -> bool:
+        """Whether an option here or below was given a value that it cannot take."""
+        return any(component._bad for component in self.components())
+
+    # -- showing -------------------------------------------------------------------------------------------------
+
+    def to_plain(self, *, only_set: bool = False) -> dict[str, Any]:
+        """Options in nested plain mappings.
+
+        Parameters
+        ----------
+        only_set : bool
+            Only what somebody set.
+        """
+        plain: dict[str, Any] = {}
+        unused = self._unused()
+        for name, member in self.members().items():
+            if member.internal:
+                continue
+            if isinstance(member, Option):
+                settings = self._settings.get(name)
+                if not only_set or (settings and not settings[-1].cleared):
+                    plain[name] = thaw(self.stored(name))
+            elif not (name in unused and not (only_set and name in self._children)):
+                part = self.child(name) if not only_set else self._children.get(name)
+                if part is None and (not only_set or self.is_set(name)):
+                    plain[name] = None
+                elif isinstance(part, NamedItems):
+                    plain[name] = {key: item.to_plain(only_set=only_set) for key, item in part.items()}
+                elif part is not None:
+                    inside = part.to_plain(only_set=only_set)
+                    if inside or not only_set or self.is_set(name):
+                        plain[name] = inside
+        if only_set and isinstance(self.stored("type") if "type" in self.members() else None, str):
+            plain = {"type": self.stored("type"), **plain}
+        return plain
+
+    def summary(self) -> dict[str, Any]:
+        """Options that are set or shown in everyday help, in canonical text."""
+        return {name: _shown(value) for name, value in self.to_plain().items()}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def default_here(members: Mapping[str, Any], given: Mapping[str, Any], name: str) -> Any:
+    """The default of an option in a place that may give defaults of its own, choice groups respected."""
+    option = members[name]
+    if name in given:
+        return given[name]
+    if option.group is not None:
+        others = (other for other, member in members.items() if member.group == option.group and other != name)
+        if any(given.get(other) is not None for other in others):
+            return None
+    return option.default_raw
+
+
+def is_attribute(cls: type, name: str) -> bool:
+    """Whether a class declares an attribute that is free to be set: a property, a trait, an annotation."""
+    return hasattr(cls, name) or any(name in klass.__dict__.get("__annotations__", {}) for klass in cls.__mro__)
+
+
+def split_path(path: str) -> list[str]:
+    """The names of a dotted path; a name in quotes may hold dots."""
+    return [name for name in path.split(".") if name]
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,190 @@
+"""The trait of a model parameter: a value with its bounds, whether a fit may move it, a prior, a link."""
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gammapy_hli.core.container_traits import check_key, plain_value
+from gammapy_hli.core.option import NOT_GIVEN, InvalidValue, Option, shown
+from gammapy_hli.core.origins import Origin
+from gammapy_hli.core.plain import format_number
+from gammapy_hli.core.quantity_traits import number_in, quantity_schema, split_quantity
+from gammapy_hli.core.units import unit_name
+
+KEYS = ("value", "unit", "min", "max", "frozen", "error", "prior", "link")
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterValue:
+    """A model parameter as it is set; None where the model's own default holds.
+
+    Attributes
+    ----------
+    value, min, max, error : float, optional
+        In `unit`.
+    unit : str
+        Unit of the model's parameter.
+    frozen : bool, optional
+    prior : dict, optional
+        ``{gauss: {mean, sigma}}`` or ``{uniform: {min, max}}``.
+    link : str, optional
+        Name of the parameter that it follows.
+    """
+
+    value: float | None
+    unit: str = ""
+    min: float | None = None
+    max: float | None = None
+    frozen: bool | None = None
+    error: float | None = None
+    prior: Any = None
+    link: str | None = None
+
+
+class ModelParameter(Option):
+    """A model parameter: ``2.3``, ``3e-11 cm-2 s-1 TeV-1`` or ``{value, unit, min, max, frozen, error, prior, link}``.
+
+    Parameters
+    ----------
+    default : number or text
+        As in a file.
+    unit : str
+        Unit of the model's parameter; '' for a pure number.
+    frozen : bool
+        What holds where nothing is said.
+    **metadata
+        As for `Option`.
+    """
+
+    def __init__(self, default: Any = NOT_GIVEN, *, unit: str = "", frozen: bool = False, **metadata: Any):
+        super().__init__(default, unit=unit, **metadata)
+        self.unit: str = unit
+        self.frozen = frozen
+
+    def check_value(self, raw: Any) -> Any:
+        if isinstance(raw, ParameterValue):
+            raw = {key: getattr(raw, key) for key in KEYS if getattr(raw, key) is not None}
+        if not isinstance(raw, Mapping):
+            return self._check_number(raw)
+        for key in raw:
+            check_key(str(key), KEYS)
+        given = raw.get("unit", "")
+        stored: dict[str, Any] = {}
+        for key in KEYS:
+            if key in raw and key != "unit":
+                try:
+                    stored[key] = self._check_field(key, raw[key], given)
+                except InvalidValue as error:
+                    raise error.inside(key) from None
+        self._check_order(stored)
+        return stored["value"] if set(stored) == {"value"} else stored
+
+    def _check_number(self, raw: Any) -> Any:
+        number, unit = split_quantity(raw, self.unit)
+        return f"{format_number(number)} {unit}" if unit else number
+
+    def _check_field(self, key: str, raw: Any, unit: str) -> Any:
+        if key in ("min", "max", "error") and (raw is None or (isinstance(raw, numbers.Real) and math.isnan(raw))):
+            return None
+        if key in ("value", "min", "max", "error"):
+            is_bare = isinstance(raw, int | float) and not isinstance(raw, bool)
+            return self._check_number({"value": raw, "unit": unit} if is_bare and unit else raw)
+        if key == "frozen":
+            if not isinstance(raw, bool):
+                raise InvalidValue(f"{shown(raw)} is not true or false", code="type")
+            return raw
+        if key == "link":
+            if raw is not None and not isinstance(raw, str):
+                raise InvalidValue(f"{shown(raw)} is not the name of a parameter", "write e.g. crab.spectral.index", "type")
+            return raw
+        return _check_prior(raw)
+
+    def _check_order(self, stored: Mapping[str, Any]) -> None:
+        low, value, high = (self._number(stored.get(key)) for key in ("min", "value", "max"))
+        if low is not None and high is not None and low > high:
+            raise InvalidValue(f"min {shown(stored['min'])} is above max {shown(stored['max'])}", code="order")
+        if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+            bounds = " and ".join(f"{key} {stored[key]}" for key in ("min", "max") if stored.get(key) is not None)
+            raise InvalidValue(f"value {shown(stored['value'])} does not fit {bounds}", code="range")
+
+    def _number(self, stored: Any) -> float | None:
+        return None if stored is None else number_in(stored, self.unit)
+
+    def read_word(self, word: str) -> Any:
+        return super().read_word(word) if word.lstrip().startswith("{") or word == "null" else word
+
+    def make(self, stored: Any, origin: Origin | None) -> ParameterValue:
+        fields = dict(stored) if isinstance(stored, Mapping) else {"value": stored}
+        in_unit = {key: self._number(fields.get(key)) for key in ("value", "min", "max", "error")}
+        rest = {key: fields.get(key) for key in ("frozen", "prior", "link")}
+        return ParameterValue(unit=self.unit, **in_unit, **rest)
+
+    def key(self, stored: Any) -> Any:
+        if not isinstance(stored, Mapping):
+            return self._number(stored)
+        return {key: self._number(v) if key in ("value", "min", "max", "error") else v for key, v in stored.items()}
+
+    def expected(self) -> str:
+        words = f"a parameter in {unit_name(self.unit)}" if self.unit else "a parameter, a pure number"
+        return f"{words}{', frozen' if self.frozen else ''}"
+
+    def value_schema(self) -> dict[str, Any]:
+        quantity = quantity_schema(self.unit)["anyOf"]
+        number = {"anyOf": [{"type": "number"}, *quantity]}
+        nullable = {"anyOf": [{"type": "number"}, {"type": "null"}, *quantity]}
+        properties = {
+            "value": number,
+            "unit": {"type": "string"},
+            "min": nullable,
+            "max": nullable,
+            "error": nullable,
+            "frozen": {"type": "boolean"},
+            "prior": {"type": ["object", "null"]},
+            "link": {"type": ["string", "null"]},
+        }
+        mapping = {"type": "object", "properties": properties, "additionalProperties": False}
+        texts = [item for item in quantity if item.get("type") != "object"]
+        return {"anyOf": [*texts, mapping]}
+
+
+_PRIORS = {"gauss": ("mean", "sigma"), "uniform": ("min", "max")}
+
+
+def _check_prior(raw: Any) -> Any:
+    """``{gauss: {mean, sigma}}`` or ``{uniform: {min, max}}``."""
+    if raw is None:
+        return None
+    if not isinstance(raw, Mapping) or len(raw) != 1:
+        raise InvalidValue(f"{shown(raw)} is not a prior", "write {gauss: {mean: 0, sigma: 0.1}}", "type")
+    ((kind, values),) = raw.items()
+    check_key(str(kind), tuple(_PRIORS))
+    keys = _PRIORS[kind]
+    if not isinstance(values, Mapping) or set(values) != set(keys):
+        raise InvalidValue(f"{shown(values)}: a {kind} prior has {' and '.join(keys)}", None, "missing", (kind,))
+    for key in keys:
+        if isinstance(values[key], bool) or not isinstance(values[key], int | float):
+            raise InvalidValue(f"{shown(values[key])} is not a number", None, "type", (kind, key))
+    if kind == "gauss" and values["sigma"] <= 0:
+        raise InvalidValue(f"sigma {shown(values['sigma'])} is not positive", None, "range", (kind, "sigma"))
+    if kind == "uniform" and values["min"] >= values["max"]:
+        raise InvalidValue(f"min {shown(values['min'])} is not below max {shown(values['max'])}", None, "order", (kind,))
+    return {kind: plain_value({key: values[key] for key in keys})}
+
+
+class Prior(Option):
+    """A prior as a value of its own: ``{gauss: {mean: 0, sigma: 0.15}}`` or ``{uniform: {min: -1, max: 1}}``."""
+
+    kind = "a prior such as {gauss: {mean: 0, sigma: 0.15}} or {uniform: {min: -1, max: 1}}"
+
+    def check_value(self, raw: Any) -> Any:
+        return _check_prior(raw)
+
+    def value_schema(self) -> dict[str, Any]:
+        def shape(keys: tuple[str, ...]) -> dict[str, Any]:
+            numbers_ = {key: {"type": "number"} for key in keys}
+            return {"type": "object", "properties": numbers_, "required": list(keys), "additionalProperties": False}
+
+        properties = {kind: shape(keys) for kind, keys in _PRIORS.items()}
+        return {"type": "object", "properties": properties, "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
