@@ -26,7 +26,9 @@ def gadf_name(name: str) -> str:
     return f"pha_obs{slug(name)}.fits"
 
 
-def write_datasets(datasets: Iterable[SpectrumDataset], folder: Path | str, files: dict[str, str] | None = None) -> Path:
+def write_datasets(
+    datasets: Iterable[SpectrumDataset], folder: Path | str, files: dict[str, str] | None = None
+) -> Path:
     """Write every dataset and the list of them.
 
     Parameters

@@ -201,7 +201,9 @@ def _read_values(file: FitsFile, name: str, shape: tuple[int, ...], unit: u.Unit
     table = file.table(name)
     values = table.floats("DATA", str(unit)) if unit is not None else np.asarray(table.raw("DATA"), dtype=float)
     if values.size != np.prod(shape):
-        raise InputError(f"{table.where}, column DATA: got {values.size} values, expected {int(np.prod(shape))} from the bins")
+        raise InputError(
+            f"{table.where}, column DATA: got {values.size} values, expected {int(np.prod(shape))} from the bins"
+        )
     values = values.reshape(shape)
     return values if unit is None else Quantity(values, unit)
 

@@ -140,7 +140,11 @@ def _ebounds_bytes(dataset: SpectrumDataset) -> bytes:
 def _arf_bytes(dataset: SpectrumDataset) -> bytes:
     edges = dataset.energy_true.edges_value(ENERGY)
     area = (dataset.exposure / dataset.livetime).to_value(AREA)
-    columns = [Column("ENERG_LO", edges[:-1], ENERGY), Column("ENERG_HI", edges[1:], ENERGY), Column("SPECRESP", area, AREA)]
+    columns = [
+        Column("ENERG_LO", edges[:-1], ENERGY),
+        Column("ENERG_HI", edges[1:], ENERGY),
+        Column("SPECRESP", area, AREA),
+    ]
     cards = {**_instrument(dataset), **RESPONSE, "HDUCLAS2": "SPECRESP", "HDUVERS": "1.1.0"}
     return primary_bytes() + table_bytes("SPECRESP", columns, cards)
 

@@ -61,7 +61,9 @@ def read_regions(table: FitsTable) -> Sequence[Any]:
             return _read_circles(table)
         return _read_any(table)
     except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{table.where}: the regions cannot be read ({error}); expected SHAPE, X, Y, R, ROTANG") from None
+        raise InputError(
+            f"{table.where}: the regions cannot be read ({error}); expected SHAPE, X, Y, R, ROTANG"
+        ) from None
 
 
 def _plain_degrees(angle: float) -> float:
@@ -84,7 +86,9 @@ def _as_region_set(regions: Any) -> RegionSet:
 
 
 def _columns(shape: np.ndarray, x: np.ndarray, y: np.ndarray, size: np.ndarray, angle: np.ndarray) -> list[Column]:
-    numbers = [Column(name, np.asarray(values, dtype=float), "pix") for name, values in zip("XYR", (x, y, size), strict=True)]
+    numbers = [
+        Column(name, np.asarray(values, dtype=float), "pix") for name, values in zip("XYR", (x, y, size), strict=True)
+    ]
     return [Column("SHAPE", shape), *numbers, Column("ROTANG", np.asarray(angle, dtype=float), "deg")]
 
 

@@ -1,0 +1,49 @@
+"""Exposure of a region: effective area times livetime, and the part of a point source that the region holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import astropy.units as u
+import numpy as np
+from astropy.units import Quantity
+
+from gammapy_hli.base.errors import ItemError
+from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.geom.region import region_samples
+from gammapy_hli.engine.geom.sphere import icrs_radians, separation
+
+if TYPE_CHECKING:
+    from regions import SkyRegion
+
+    from gammapy_hli.engine.dl3.observation import Observation
+
+
+def exposure_at_offset(observation: Observation, offset: Quantity, energy_true: Axis) -> Quantity:
+    """Effective area at the centers of true energy and one offset, times livetime: [m2 s], shape (nt,)."""
+    area = observation.aeff.evaluate(energy_true.center, offset)
+    return (area.reshape(energy_true.nbin) * observation.livetime).to("m2 s")
+
+
+def exposure_of_region(observation: Observation, region: SkyRegion, energy_true: Axis) -> Quantity:
+    """As `exposure_at_offset`, averaged over the region: [m2 s], shape (nt,)."""
+    lon, lat, weight = region_samples(region)
+    offsets = Quantity(separation(lon, lat, *icrs_radians(observation.pointing)), u.rad)
+    area = observation.aeff.evaluate(energy_true.center[:, np.newaxis], offsets[np.newaxis, :])
+    return (area @ weight * observation.livetime).to("m2 s")
+
+
+def point_source_containment(observation: Observation, region: Any, offset: Quantity, energy_true: Axis) -> np.ndarray:
+    """Fraction of a point source's events that a circle around it holds, shape (nt,).
+
+    Raises
+    ------
+    ItemError
+        The run has no point spread function.
+    """
+    if observation.psf is None:
+        raise ItemError(
+            "no psf in the files of the run, so the containment of the on region is not known; "
+            "set containment_correction to false (right for point-like responses)"
+        )
+    return np.reshape(observation.psf.containment(region.radius, energy_true.center, offset), energy_true.nbin)

@@ -1,0 +1,22 @@
+"""What a dataset remembers of its observation: the columns of META_TABLE (NUMERICS C.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gammapy_hli.engine.dl3.observation import Observation
+
+
+def observation_meta(observation: Observation) -> dict[str, list[Any]]:
+    """TELESCOP, OBS_ID, OBS_MODE, RA_PNT, DEC_PNT and ZENITH [deg], each a list of one entry."""
+    pointing = observation.pointing.icrs
+    values = {
+        "TELESCOP": observation.telescope or "Unknown",
+        "OBS_ID": int(observation.obs_id),
+        "OBS_MODE": "DRIFT" if observation.is_drift else "POINTING",
+        "RA_PNT": float(pointing.ra.deg),
+        "DEC_PNT": float(pointing.dec.deg),
+        "ZENITH": float(observation.zenith.to_value("deg")),
+    }
+    return {key: [value] for key, value in values.items()}
