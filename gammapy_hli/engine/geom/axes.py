@@ -1,7 +1,7 @@
 """Binned axes: energy, offset, migra, rad, field-of-view coordinates.
 
-One class for all of them. Positions inside an axis are counted in *pixels of its scale* (logarithmic for energies): bin i
-reaches from i - 0.5 to i + 0.5, as in FITS images and in gammapy's maps.
+One class for all of them. Positions inside an axis are counted in *pixels of its scale* (logarithmic for energies):
+bin i reaches from i - 0.5 to i + 0.5, as in FITS images and in gammapy's maps.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Axis(Summary):
         return {"name": self.name, "nbin": self.nbin, "min": f"{low:.6g}", "max": f"{high:.6g}", "interp": self.interp}
 
     def same_as(self, other: Axis, rtol: float = 1e-6) -> bool:
-        """Whether the other axis has the same name, scale and edges (to a relative `rtol`, enough for float32 files)."""
+        """Whether the other axis has the same name, scale and edges, to a relative `rtol` that suits float32 files."""
         if (self.name, self.nbin, self.interp) != (other.name, other.nbin, other.interp):
             return False
         if not other.unit.is_equivalent(self.unit):

@@ -1,7 +1,7 @@
 """Angles on the sphere in plain numpy: separations, position angles, field-of-view coordinates, frames.
 
-Everything is float64 and in [rad]; a Quantity or an astropy angle is accepted too. `tangent.py` holds the projection on a
-plane.
+Everything is float64 and in [rad]; a Quantity or an astropy angle is accepted too. `tangent.py` holds the projection on
+a plane.
 """
 
 from __future__ import annotations

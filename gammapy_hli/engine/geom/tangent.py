@@ -1,4 +1,4 @@
-"""The tangent plane: the FITS projection TAN in plain numpy, equal to wcslib to 1e-10 pixel and without its overhead."""
+"""The tangent plane: the FITS projection TAN in plain numpy, equal to wcslib to 1e-10 pixel, without its overhead."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_edges_cannot_be_written(axis):
 
 
 def test_edges_from_texts():
-    assert Axis.from_edges(["100 GeV", "1 TeV"]).edges.tolist() == [100, 1000]
+    assert Axis.from_edges(["100 GeV", "1 TeV"]).edges.value.tolist() == [100, 1000]
 
 
 def test_summary_tells_name_and_range(axis):
