@@ -1,0 +1,122 @@
+"""Simulate a whole data store: runs, index files and the truth.
+
+`simulate_store` is the door; `plan.py` says what, `observation.py` draws, `dl3_files.py` writes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gammapy_hli.base.errors import FolderError
+from gammapy_hli.base.summary import Summary
+from gammapy_hli.engine.models.models_yaml import write_models
+from gammapy_hli.engine.models.sky_model import Models
+from gammapy_hli.engine.simulate.background_events import prepare_background
+from gammapy_hli.engine.simulate.dl3_files import (
+    DATA_FOLDER,
+    HDU_INDEX,
+    OBS_INDEX,
+    extension_bytes,
+    make_hdu_index,
+    make_obs_index,
+    write_fits,
+    write_run,
+)
+from gammapy_hli.engine.simulate.observation import simulate_run
+from gammapy_hli.engine.simulate.plan import SimulationPlan
+from gammapy_hli.engine.simulate.response_tables import make_responses
+
+TRUTH = "truth.yaml"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulatedStore(Summary):
+    """What `simulate_store` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        The store.
+    plan : SimulationPlan
+    obs_ids : tuple of int
+    n_events, n_signal : tuple of int
+        Events and gamma rays among them, per run.
+    truth : Models
+        The models as drawn, each with its position; also in ``truth.yaml``.
+    truth_path : Path
+    """
+
+    folder: Path
+    plan: SimulationPlan
+    obs_ids: tuple[int, ...]
+    n_events: tuple[int, ...]
+    n_signal: tuple[int, ...]
+    truth: Models
+    truth_path: Path
+
+    def summary(self) -> dict[str, Any]:
+        """Folder, runs and events."""
+        return {
+            "folder": str(self.folder),
+            "runs": f"{len(self.obs_ids)}, numbers {self.obs_ids[0]} to {self.obs_ids[-1]}",
+            "events": sum(self.n_events),
+            "gamma_rays": sum(self.n_signal),
+            "sources": ", ".join(self.truth.names) or "none",
+            "truth": self.truth_path.name,
+        }
+
+
+def simulate_store(folder: str | Path, plan: SimulationPlan, overwrite: bool = False) -> SimulatedStore:
+    """Simulate runs and write them as a GADF data store with index files.
+
+    The same plan gives the same bytes. Every file appears whole or not at all; the index files come last.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it does not exist.
+    plan : SimulationPlan
+    overwrite : bool
+        Write over a store that is there. Files of runs that the plan does not have stay, but leave the index.
+
+    Returns
+    -------
+    SimulatedStore
+
+    Raises
+    ------
+    FolderError
+        The folder holds a store, or its name is a file, and `overwrite` is false.
+    """
+    folder = Path(folder)
+    _check_folder(folder, overwrite)
+    (folder / DATA_FOLDER).mkdir(parents=True, exist_ok=True)
+    for stale in (HDU_INDEX, OBS_INDEX):
+        (folder / stale).unlink(missing_ok=True)
+    responses = make_responses(plan)
+    hdus = responses.to_hdus(plan)
+    appended = extension_bytes(hdus)
+    cells = prepare_background(responses.background)
+    runs = [
+        write_run(folder, plan, simulate_run(plan, index, responses, cells), appended) for index in range(plan.n_runs)
+    ]
+    truth = Models(plan.sources())
+    write_models(truth, folder / TRUTH)
+    write_fits(folder / OBS_INDEX, [make_obs_index(plan, runs)])
+    write_fits(folder / HDU_INDEX, [make_hdu_index(runs, hdus)])
+    return SimulatedStore(
+        folder=folder,
+        plan=plan,
+        obs_ids=plan.obs_ids,
+        n_events=tuple(run.n_events for run in runs),
+        n_signal=tuple(run.n_signal for run in runs),
+        truth=truth,
+        truth_path=folder / TRUTH,
+    )
+
+
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise FolderError(f"{folder}: is a file; give the name of a folder for the simulated store.")
+    if not overwrite and any((folder / name).exists() for name in (HDU_INDEX, OBS_INDEX)):
+        raise FolderError(f"{folder}: holds a data store already. Choose another folder, or pass overwrite=True.")
