@@ -1,4 +1,4 @@
-"""Poisson likelihood of counts with a known expectation. Beside it: wstat (measured background), norm_solver (fits one norm)."""
+"""Poisson likelihood of counts with a known expectation. Beside it: wstat (measured background)."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

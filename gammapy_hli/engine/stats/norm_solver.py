@@ -19,7 +19,7 @@ Index = NDArray[np.intp]
 
 MAX_ITERATIONS = 200
 RELATIVE_STEP = 1e-13
-"""A search ends when its step is this small against the scale of the problem: rounding error, Newton gains it for free."""
+"""A search ends when its step is this small against the scale of the problem; Newton gains the digits for free."""
 
 
 def _no_index() -> Index:
@@ -147,7 +147,7 @@ class NormProblems:
 
     def signal_sum(self) -> Array:
         """Predicted signal at norm 1, summed without sign, (n_problems,)."""
-        total = np.bincount(self.wstat_group, np.abs(self.wstat_signal), self.n_problems)
+        total: Array = np.bincount(self.wstat_group, np.abs(self.wstat_signal), self.n_problems).astype(float)
         return total + np.bincount(self.cash_group, np.abs(self.cash_signal), self.n_problems)
 
 
@@ -261,8 +261,8 @@ Equation = Callable[[NormProblems, Array, NDArray[np.bool_]], tuple[Array, Array
 def _search(problems: NormProblems, equation: Equation, start: Array, low: Array, high: Array) -> Array:
     """Root of an increasing function of each norm inside its bracket: Newton, with bisection where that fails.
 
-    ``equation(problems, x, active)`` gives value and derivative of the problems that are still active. Problems that have
-    converged are dropped once they are the majority.
+    ``equation(problems, x, active)`` gives value and derivative of the problems that are still active. Problems that
+    have converged are dropped once they are the majority.
     """
     x, low, high = start.astype(float), low.astype(float), high.astype(float)
     scale = RELATIVE_STEP * (np.abs(low) + np.abs(high)) + 1e-300

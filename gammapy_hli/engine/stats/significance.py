@@ -1,4 +1,4 @@
-"""Significance and errors of an excess of counts, without a source model. Built on cash, wstat and norm_solver beside it."""
+"""Significance and errors of an excess of counts, without a source model; built on cash, wstat and norm_solver."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -127,7 +127,7 @@ class WstatBins:
             return np.where(outside, 2.0 * self.n_off / mu_sig**2, curvature)
 
     def _at_on_limit(self, mu_sig: Array) -> NDArray[np.bool_] | None:
-        """Bins without on counts whose signal is so negative that the on expectation is zero; None where there is none."""
+        """Bins without on counts whose signal is so negative that the on expectation is zero; None for none."""
         outside = self._empty_on & (mu_sig < 0)
         if not outside.any():
             return None
@@ -136,6 +136,10 @@ class WstatBins:
 
 def _n_minus_n_log_n(n: Array) -> Array:
     return n * (1.0 - np.log(np.where(n > 0, n, 1.0)))
+
+
+def _broadcast(*values: ArrayLike) -> tuple[Array, ...]:
+    return np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values))
 
 
 def wstat_terms(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, mu_sig: ArrayLike) -> tuple[Array, Array, Array]:

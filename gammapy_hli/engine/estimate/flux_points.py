@@ -1,0 +1,259 @@
+"""Estimates the flux of one source in bins of energy, all bins and datasets at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.estimate.refit import refit_norms
+from gammapy_hli.engine.estimate.scaled_source import ScaledSource, ScaledSpectrum
+from gammapy_hli.engine.estimate.sensitivity import norm_sensitivity
+from gammapy_hli.engine.fit.compile import EnergyRange, compile
+from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.models.sky_model import Models
+from gammapy_hli.engine.products.flux_points import SQRT_TS_THRESHOLD, FluxPoints
+from gammapy_hli.engine.stats.norm_solver import NormProblems, norm_at_delta, scan_norms, solve_norms
+from gammapy_hli.engine.stats.wstat import WstatBins
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+NORM_SCAN = np.geomspace(0.2, 5.0, 11)
+"""Norms at which the statistic is given by default."""
+
+
+@dataclass(frozen=True, eq=False)
+class PointBins:
+    """Used bins of all datasets, flat, each with the flux point it belongs to.
+
+    Attributes
+    ----------
+    point, dataset : int arrays (n_bins,)
+    signal, other : arrays (n_bins,)
+        Counts of the source at norm 1 and of the other sources.
+    background : callable
+        Background in the on region for a total signal, (n_bins,) to (n_bins,).
+    problems : NormProblems
+    """
+
+    point: Index
+    dataset: Index
+    counts: Array
+    signal: Array
+    other: Array
+    wstat: WstatBins
+    is_wstat: NDArray[np.bool_]
+    cash_background: Array
+    problems: NormProblems
+
+    def background(self, total: Array) -> Array:
+        """Background in the on region for a total signal: the most likely one (wstat) or as given (cash), (n_bins,)."""
+        found = np.zeros(len(total))
+        found[self.is_wstat] = self.wstat.alpha * self.wstat.background(total[self.is_wstat])
+        found[~self.is_wstat] = self.cash_background
+        return found
+
+    def sum_bins(self, values: Array, n_points: int, n_datasets: int) -> Array:
+        """Sum over the bins of each point and dataset, (n_points, n_datasets)."""
+        flat: Array = np.bincount(self.point * n_datasets + self.dataset, values, n_points * n_datasets).astype(float)
+        return flat.reshape(n_points, n_datasets)
+
+
+def estimate_flux_points(
+    datasets: Iterable[SpectrumDataset],
+    models: Models,
+    source: str,
+    *,
+    energy_edges: u.Quantity | None = None,
+    n_sigma: float = 1.0,
+    n_sigma_ul: float = 2.0,
+    norm_scan: Array | None = None,
+    sensitivity: bool = False,
+    n_sigma_sensitivity: float = 5.0,
+    reoptimize: bool = False,
+    energy_range: EnergyRange | None = None,
+) -> FluxPoints:
+    """Flux of a source in bins of energy, as a norm on its spectrum in the models, everything else held.
+
+    Parameters
+    ----------
+    datasets : iterable of SpectrumDataset
+    models : Models
+        Usually those of a fit. Sources other than ``source`` stay as background.
+    source : str
+        Name of the model whose flux is wanted.
+    energy_edges : Quantity (n + 1,), optional
+        Rounded to the nearest edges of reconstructed energy of the first dataset; by default one point a bin.
+    n_sigma, n_sigma_ul : float
+        Confidence of errors and of upper limits.
+    norm_scan : array, optional
+        Norms at which the statistic is recorded; by default 11 from 0.2 to 5.
+    sensitivity : bool
+        Also the norm that would be detected with ``n_sigma_sensitivity``.
+    reoptimize : bool
+        Refit the free parameters of the other sources in each bin; much slower.
+    energy_range : (Quantity or None, Quantity or None), optional
+        Reconstructed energies to use, as in the fit.
+
+    Returns
+    -------
+    FluxPoints
+        Bins without usable data have nan and ``success`` False; bins without counts have a finite limit.
+
+    Raises
+    ------
+    InputError
+        There is no such source, no dataset, or no energy bin between the edges.
+    """
+    datasets = tuple(datasets)
+    if not datasets:
+        raise InputError("flux points need at least one dataset; there is none")
+    model: Any = models[source]
+    edges = _rounded_edges(datasets[0].energy, energy_edges)
+    likelihood = compile(datasets, models, energy_range=energy_range)
+    numbers = [_point_of_bin(dataset.energy, edges) for dataset in datasets]
+    norms = NORM_SCAN if norm_scan is None else np.asarray(norm_scan, dtype=float)
+    n_points = len(edges) - 1
+    bins = _collect(likelihood, source, numbers, n_points)
+    if reoptimize and any(name not in _own_names(models, source) for name in likelihood.free):
+        scaled = ScaledSource(source, ScaledSpectrum(model.spectral), model.datasets_names)
+        others = [scaled if each.name == source else each for each in models]
+        columns = refit_norms(datasets, others, numbers, n_points, likelihood.masks, norms, n_sigma, n_sigma_ul)
+    else:
+        columns = _solve(bins, n_points, len(datasets), norms, n_sigma, n_sigma_ul)
+    nothing = np.full(n_points, np.nan)
+    return FluxPoints(
+        source=source,
+        datasets=tuple(dataset.name for dataset in datasets),
+        n_sigma=n_sigma,
+        n_sigma_ul=n_sigma_ul,
+        norm_sensitivity=norm_sensitivity(bins.problems, n_sigma_sensitivity) if sensitivity else nothing,
+        norm_scan=np.tile(norms, (n_points, 1)),
+        counts=np.rint(bins.sum_bins(bins.counts, n_points, len(datasets))).astype(np.int64),
+        **_reference(model.spectral, edges),
+        **columns,
+    )
+
+
+def _rounded_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
+    """Edges of the points: edges of the axis."""
+    return axis.edges if wanted is None else axis.group(wanted)[0]
+
+
+def _point_of_bin(axis: Axis, edges: u.Quantity) -> Index:
+    """For each reconstructed bin the point that its center belongs to, -1 for none."""
+    place = np.searchsorted(edges.to_value("TeV"), axis.center_value("TeV"), side="right") - 1
+    return np.where((place >= 0) & (place < len(edges) - 1), place, -1)
+
+
+def _own_names(models: Models, source: str) -> set[str]:
+    return {name for name, _ in models[source].named_parameters()}
+
+
+def _reference(spectral: Any, edges: u.Quantity) -> dict[str, Any]:
+    """Energies of the points and the reference spectrum there."""
+    low, high = edges[:-1], edges[1:]
+    center = np.sqrt(low * high)
+    return {
+        "e_ref": center.to_value("TeV"),
+        "e_min": low.to_value("TeV"),
+        "e_max": high.to_value("TeV"),
+        "ref_dnde": spectral(center).to_value("cm-2 s-1 TeV-1"),
+        "ref_flux": spectral.integral(low, high).to_value("cm-2 s-1"),
+        "ref_eflux": spectral.energy_flux(low, high).to_value("TeV cm-2 s-1"),
+    }
+
+
+def _collect(likelihood: Likelihood, source: str, numbers: Sequence[Index], n_points: int) -> PointBins:
+    """Flat bins of all groups, those outside the points left out; on-off bins first."""
+    groups = sorted(likelihood.groups, key=lambda group: group.wstat is None)
+    parts: dict[str, list[Array]] = {
+        key: [] for key in ("point", "dataset", "counts", "off", "alpha", "bkg", "own", "other")
+    }
+    for group in groups:
+        fold, values = group.fold, likelihood.parameters.values
+        point = np.concatenate([numbers[k][fold.bin[fold.member == k]] for k in fold.members])
+        inside = point >= 0
+        with np.errstate(all="ignore"):
+            counted = [(t.name, t.spectrum.flux(values[t.places]) @ t.matrix) for t in group.sources]
+        zero = np.zeros(len(point))
+        on_off = group.wstat
+        rows = {
+            "point": point,
+            "dataset": fold.member,
+            "counts": group.counts if on_off is None else on_off.n_on,
+            "off": zero if on_off is None else on_off.n_off,
+            "alpha": zero if on_off is None else on_off.alpha,
+            "bkg": group.background if on_off is None else zero,
+            "own": sum((npred for name, npred in counted if name == source), zero),
+            "other": sum((npred for name, npred in counted if name != source), zero),
+        }
+        for key, row in rows.items():
+            parts[key].append(row[inside])
+    flat = {key: np.concatenate(rows) if rows else np.zeros(0) for key, rows in parts.items()}
+    n_wstat = int(sum(len(part) for part, group in zip(parts["point"], groups, strict=True) if group.wstat is not None))
+    return _point_bins(flat, n_wstat, n_points)
+
+
+def _point_bins(flat: dict[str, Array], n_wstat: int, n_points: int) -> PointBins:
+    point, w, c = flat["point"].astype(np.intp), slice(None, n_wstat), slice(n_wstat, None)
+    bins = WstatBins(flat["counts"][w], flat["off"][w], flat["alpha"][w])
+    problems = NormProblems(
+        n_points,
+        wstat_group=point[w],
+        wstat_signal=flat["own"][w],
+        wstat_offset=flat["other"][w],
+        wstat=bins,
+        cash_group=point[c],
+        cash_signal=flat["own"][c],
+        cash_offset=flat["bkg"][c] + flat["other"][c],
+        cash_counts=flat["counts"][c],
+    )
+    return PointBins(
+        point=point,
+        dataset=flat["dataset"].astype(np.intp),
+        counts=flat["counts"],
+        signal=flat["own"],
+        other=flat["other"],
+        wstat=bins,
+        is_wstat=np.arange(len(point)) < n_wstat,
+        cash_background=flat["bkg"][c],
+        problems=problems,
+    )
+
+
+def _solve(
+    bins: PointBins, n_points: int, n_datasets: int, norms: Array, n_sigma: float, n_sigma_ul: float
+) -> dict[str, Any]:
+    """All columns that the norm solver gives."""
+    problems = bins.problems
+    best = solve_norms(problems)
+    success = best.success
+    blank = np.where(success, 1.0, np.nan)
+    null = problems.stat(np.zeros(n_points)) * blank
+    ts = np.maximum(null - best.stat, 0.0)
+    sqrt_ts = np.sign(best.norm) * np.sqrt(ts)
+    excess = best.norm[bins.point] * bins.signal
+    total = excess + bins.other
+    return {
+        "norm": best.norm,
+        "norm_err": best.err * n_sigma,
+        "norm_errp": norm_at_delta(problems, best, n_sigma**2, 1) - best.norm,
+        "norm_errn": best.norm - norm_at_delta(problems, best, n_sigma**2, -1),
+        "norm_ul": norm_at_delta(problems, best, n_sigma_ul**2, 1),
+        "ts": ts,
+        "sqrt_ts": sqrt_ts,
+        "is_ul": success & (sqrt_ts < SQRT_TS_THRESHOLD),
+        "success": success,
+        "stat": best.stat,
+        "stat_null": null,
+        "stat_scan": scan_norms(problems, norms) * blank[:, np.newaxis],
+        "npred": bins.sum_bins(total + bins.background(total), n_points, n_datasets) * blank[:, np.newaxis],
+        "npred_excess": bins.sum_bins(excess, n_points, n_datasets) * blank[:, np.newaxis],
+    }

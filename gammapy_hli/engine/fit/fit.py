@@ -1,0 +1,123 @@
+"""Fits models to datasets: compile, minimize, judge; the one call that tools and users make."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.datasets.stack import stack as stack_datasets
+from gammapy_hli.engine.fit.compile import EnergyRange, compile
+from gammapy_hli.engine.fit.goodness import measure_goodness
+from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.minimum import Minimum
+from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize
+from gammapy_hli.engine.models.sky_model import Models
+from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
+
+Array = NDArray[np.float64]
+
+
+def fit(
+    datasets: Iterable[SpectrumDataset],
+    models: Models,
+    *,
+    energy_range: EnergyRange | None = None,
+    stack: bool = False,
+    tolerance: float = 0.1,
+    strategy: int = 1,
+    max_calls: int = 5000,
+    retries: int = 3,
+    minos: Sequence[str] = (),
+) -> FitResult:
+    """Best values of the free parameters of some models.
+
+    Parameters
+    ----------
+    datasets : iterable of SpectrumDataset
+    models : Models
+        Stays as it is; the result holds a copy with the best values.
+    energy_range : (Quantity or None, Quantity or None), optional
+        Reconstructed energies to fit: bins that lie entirely inside.
+    stack : bool
+        Fit the sum of the datasets.
+    tolerance, strategy, max_calls, retries
+        See `MinuitOptions`.
+    minos : sequence of str
+        Free parameters for which asymmetric errors are wanted; ``["all"]`` for every one.
+
+    Returns
+    -------
+    FitResult
+        Also where the fit fails: ``success``, ``status`` and ``message`` say so.
+
+    Raises
+    ------
+    InputError
+        Models and datasets do not belong together, or ``minos`` names a parameter that is not free.
+    """
+    datasets = tuple(datasets)
+    if stack and datasets:
+        datasets = (stack_datasets(datasets, "stacked"),)
+    likelihood = compile(datasets, models, energy_range=energy_range)
+    options = MinuitOptions(tolerance=tolerance, strategy=strategy, max_calls=max_calls, retries=retries)
+    return make_result(likelihood, models, minimize(likelihood, options, minos=minos))
+
+
+def make_result(likelihood: Likelihood, models: Models, minimum: Minimum) -> FitResult:
+    """The product of a fit from the end of its minimization; ``models`` are copied."""
+    fitted, covariance = apply_minimum(likelihood, models, minimum)
+    links = fitted.links
+    parameters = []
+    for name, parameter in fitted.parameters.items():
+        errn, errp = minimum.minos.get(links.get(name, name), (None, None))
+        parameters.append(
+            FittedParameter(
+                name=name,
+                value=parameter.value,
+                error=parameter.error,
+                unit=parameter.unit,
+                min=None if np.isnan(parameter.min) else parameter.min,
+                max=None if np.isnan(parameter.max) else parameter.max,
+                frozen=parameter.frozen,
+                link=links.get(name),
+                errn=errn,
+                errp=errp,
+            )
+        )
+    return FitResult(
+        success=minimum.success,
+        status=minimum.status,
+        message=minimum.message,
+        stat=minimum.stat,
+        stat_prior=likelihood.stat_prior(minimum.theta),
+        n_bins=likelihood.n_bins,
+        n_free=len(likelihood.free),
+        n_evaluations=minimum.n_evaluations,
+        parameters=tuple(parameters),
+        models=fitted,
+        covariance=covariance,
+        goodness=measure_goodness(likelihood, minimum.theta),
+        attempts=minimum.attempts,
+    )
+
+
+def apply_minimum(likelihood: Likelihood, models: Models, minimum: Minimum) -> tuple[Models, Array]:
+    """A copy of the models at the minimum, and the covariance of all their parameters, (n_all, n_all).
+
+    Parameters that share a value have equal rows; parameters that a spectrum does not know have zeros.
+    """
+    fitted = models.copy()
+    named = fitted.parameters
+    links = fitted.links
+    values = dict(zip(likelihood.parameters.names, likelihood.parameters.fill(minimum.theta), strict=True))
+    known = {name: k for k, name in enumerate(likelihood.parameters.names)}
+    places = np.array([known.get(links.get(name, name), -1) for name in named], dtype=np.intp)
+    for name, value in values.items():
+        named[name].value = float(value)
+    covariance = np.zeros((len(named), len(named)))
+    inside = np.flatnonzero(places >= 0)
+    spread = likelihood.parameters.spread(minimum.covariance)
+    covariance[np.ix_(inside, inside)] = spread[np.ix_(places[inside], places[inside])]
+    fitted.covariance = covariance
+    return fitted, covariance

@@ -1,0 +1,63 @@
+"""How well the best model describes the data: deviance per bin and per dataset, degrees of freedom, p-value."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincc
+
+from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.products.fit_result import DatasetGoodness, Goodness
+
+Array = NDArray[np.float64]
+
+FEW_COUNTS = 5.0
+"""A bin with fewer expected counts does not follow a chi2 distribution."""
+
+
+def chi2_probability(value: float, dof: int) -> float:
+    """Chance that chi2 with ``dof`` degrees of freedom exceeds ``value``; nan without degrees of freedom.
+
+    Examples
+    --------
+    >>> round(chi2_probability(3.841459, 1), 4)
+    0.05
+    """
+    return float(gammaincc(0.5 * dof, 0.5 * value)) if dof > 0 and np.isfinite(value) else float("nan")
+
+
+def measure_goodness(likelihood: Likelihood, theta: Array) -> Goodness:
+    """Deviance against the model that predicts each count exactly; for wstat that is the statistic itself.
+
+    The p-value takes the deviance for a chi2 variable; a warning says where low counts forbid it.
+    """
+    per_bin = likelihood.deviance_per_bin(theta)
+    signal, background = likelihood.npred(theta), likelihood.background(theta)
+    stats = likelihood.stat_per_dataset(theta)
+    parts, few = [], 0
+    for dataset, mask in zip(likelihood.datasets, likelihood.masks, strict=True):
+        name = dataset.name
+        expected = (signal[name] + background[name])[mask]
+        few += int((expected < FEW_COUNTS).sum())
+        deviance = per_bin[name]
+        residual = np.sign(dataset.counts - signal[name] - background[name]) * np.sqrt(deviance)
+        parts.append(
+            DatasetGoodness(
+                name=name,
+                stat=stats[name],
+                chi2=float(np.nansum(deviance)),
+                n_bins=int(mask.sum()),
+                chi2_per_bin=tuple(deviance.tolist()),
+                residual_per_bin=tuple(residual.tolist()),
+            )
+        )
+    chi2 = float(sum(part.chi2 for part in parts))
+    dof = likelihood.n_bins - len(likelihood.free)
+    return Goodness(chi2, dof, chi2_probability(chi2, dof), _warning(few, likelihood.n_bins), tuple(parts))
+
+
+def _warning(few: int, n_bins: int) -> str:
+    if not few:
+        return ""
+    return (
+        f"{few} of {n_bins} bins expect fewer than {FEW_COUNTS:g} counts: the p-value assumes many counts a bin and is "
+        "only a rough guide here."
+    )

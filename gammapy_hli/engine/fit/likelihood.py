@@ -1,0 +1,264 @@
+"""The likelihood of datasets under models as a pure function of the free parameters. Made by compile.py beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.fit.parameters import ParameterMap
+from gammapy_hli.engine.fit.prior import PriorTerms
+from gammapy_hli.engine.models.spectral.base import CompiledSpectrum
+from gammapy_hli.engine.predict.spectrum import FoldGroup, Mask, response_matrix
+from gammapy_hli.engine.stats.cash import cash_deviance, cash_terms
+from gammapy_hli.engine.stats.wstat import WstatBins
+
+Array = NDArray[np.float64]
+
+DIFFERENCE_STEP = 1e-2
+"""Step of the second derivative in units of the parameter's error: its relative error is then of order 1e-5."""
+
+
+@dataclass(frozen=True, eq=False)
+class SourceTerm:
+    """One source in one group: its spectrum on the true-energy bins and the response of the datasets that see it.
+
+    ``places`` are the places of its parameters in the ParameterMap; ``jacobian_rows`` and ``free_places`` pick those of
+    them that are free and say where they stand among the free parameters.
+    """
+
+    name: str
+    spectrum: CompiledSpectrum
+    matrix: Array
+    places: NDArray[np.intp]
+    jacobian_rows: NDArray[np.intp]
+    free_places: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupTerm:
+    """One group of datasets with its sources and its counts.
+
+    Exactly one of ``wstat`` and ``counts`` (with ``background``) is there.
+    """
+
+    fold: FoldGroup
+    sources: tuple[SourceTerm, ...]
+    wstat: WstatBins | None = None
+    counts: Array = field(default_factory=lambda: np.zeros(0))
+    background: Array = field(default_factory=lambda: np.zeros(0))
+
+    def stat(self, signal: Array) -> Array:
+        """Statistic of each bin."""
+        if self.wstat is not None:
+            return self.wstat.stat(signal)
+        return cash_terms(self.counts, self.background + signal)[0]
+
+    def stat_and_slope(self, signal: Array) -> tuple[Array, Array]:
+        """Statistic of each bin and its derivative to the signal."""
+        if self.wstat is not None:
+            return self.wstat.stat_and_slope(signal)
+        return cash_terms(self.counts, self.background + signal)[:2]
+
+    def curvature(self, signal: Array) -> Array:
+        """Second derivative of the statistic of each bin to the signal."""
+        if self.wstat is not None:
+            return self.wstat.terms(signal)[2]
+        return cash_terms(self.counts, self.background + signal)[2]
+
+    def deviance(self, signal: Array) -> Array:
+        """Statistic of each bin above that of a model that predicts the counts exactly."""
+        if self.wstat is not None:
+            return np.maximum(self.wstat.stat(signal), 0.0)
+        return cash_deviance(self.counts, self.background + signal)
+
+    def expected_background(self, signal: Array) -> Array:
+        """Background in the on region: as given (cash) or the most likely one for this signal (wstat)."""
+        if self.wstat is not None:
+            return self.wstat.alpha * self.wstat.background(signal)
+        return self.background
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """-2 ln L (up to a constant) of datasets as a function of the free parameters ``theta``.
+
+    All methods are pure functions of ``theta``, an array (n_free,) in the units of the parameters, in the order of
+    ``free``. Values outside the domain of a model give a statistic that is not finite, never an exception.
+
+    Attributes
+    ----------
+    datasets : tuple of SpectrumDataset
+    masks : tuple of bool arrays (ne,)
+        Bins that are used: safe, inside the energy range, with off counts where they are needed.
+    parameters : ParameterMap
+    groups : tuple of GroupTerm
+    """
+
+    datasets: tuple[SpectrumDataset, ...]
+    masks: tuple[Mask, ...]
+    parameters: ParameterMap
+    groups: tuple[GroupTerm, ...]
+    prior: PriorTerms
+    spectra: Mapping[str, tuple[object, NDArray[np.intp], tuple[int, ...]]]
+
+    # --- what it is a function of
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the free parameters."""
+        return self.parameters.free_names
+
+    @property
+    def theta0(self) -> Array:
+        """Their values in the models at compilation."""
+        return self.parameters.values[self.parameters.free]
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lower and upper bounds, infinite where there is none."""
+        return self.parameters.lower, self.parameters.upper
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins that are used."""
+        return int(sum(mask.sum() for mask in self.masks))
+
+    # --- the statistic
+    def stat(self, theta: Array) -> float:
+        """Sum over all used bins, plus priors."""
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        total = self.prior.stat(values)
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                total += float(group.stat(self._signal(group, values)).sum())
+        return total
+
+    def stat_prior(self, theta: Array) -> float:
+        """The part of the statistic that the priors make."""
+        return self.prior.stat(self.parameters.fill(np.asarray(theta, dtype=float)))
+
+    def stat_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """The statistic and its derivatives to the free parameters, (n_free,)."""
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        total, slopes = self.prior.stat_and_gradient(values)
+        gradient = slopes[self.parameters.free]
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                folded = [source.spectrum.flux_and_jacobian(values[source.places]) for source in group.sources]
+                signal = np.zeros(group.fold.matrix.shape[1])
+                for source, (flux, _) in zip(group.sources, folded, strict=True):
+                    signal += flux @ source.matrix
+                stat, slope = group.stat_and_slope(signal)
+                total += float(stat.sum())
+                for source, (_, jacobian) in zip(group.sources, folded, strict=True):
+                    part = jacobian[source.jacobian_rows] @ (source.matrix @ slope)
+                    np.add.at(gradient, source.free_places, part)
+        return total, gradient
+
+    def gauss_newton(self, theta: Array) -> Array:
+        """Approximate second derivatives, without those of the spectra themselves, (n_free, n_free)."""
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        matrix = np.diag(self.prior.curvature(values)[self.parameters.free])
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                jacobian = np.zeros((len(theta), group.fold.matrix.shape[1]))
+                for source in group.sources:
+                    rows = source.spectrum.flux_and_jacobian(values[source.places])[1][source.jacobian_rows]
+                    np.add.at(jacobian, source.free_places, rows @ source.matrix)
+                matrix += (jacobian * group.curvature(self._signal(group, values))) @ jacobian.T
+        return matrix
+
+    def hessian(self, theta: Array) -> Array:
+        """Second derivatives of the statistic, (n_free, n_free): central differences of the analytic gradient."""
+        theta = np.asarray(theta, dtype=float)
+        diagonal = np.diag(self.gauss_newton(theta))
+        own = np.where(theta != 0, np.abs(theta), 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.sqrt(2.0 / diagonal)
+        step = DIFFERENCE_STEP * np.where(np.isfinite(error) & (error < 10 * own), error, 0.1 * own)
+        lower, upper = self.bounds
+        hessian = np.empty((len(theta), len(theta)))
+        for k in range(len(theta)):
+            high, low = theta.copy(), theta.copy()
+            high[k] = min(theta[k] + step[k], upper[k])
+            low[k] = max(theta[k] - step[k], lower[k])
+            difference = self.stat_and_gradient(high)[1] - self.stat_and_gradient(low)[1]
+            hessian[k] = difference / (high[k] - low[k])
+        return 0.5 * (hessian + hessian.T)
+
+    def stat_per_dataset(self, theta: Array) -> dict[str, float]:
+        """Statistic of each dataset by name; 0 for datasets without used bins. Priors belong to none."""
+        return self._sum_per_dataset(theta, GroupTerm.stat)
+
+    def deviance_per_dataset(self, theta: Array) -> dict[str, float]:
+        """As `stat_per_dataset`, above the model that predicts each count exactly."""
+        return self._sum_per_dataset(theta, GroupTerm.deviance)
+
+    def deviance_per_bin(self, theta: Array) -> dict[str, Array]:
+        """Deviance of each reconstructed bin by dataset, (ne,); nan in bins that are not used."""
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        found = {dataset.name: np.full(dataset.energy.nbin, np.nan) for dataset in self.datasets}
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                deviance = group.deviance(self._signal(group, values))
+                for number in group.fold.members:
+                    columns = group.fold.member == number
+                    found[self.datasets[number].name][group.fold.bin[columns]] = deviance[columns]
+        return found
+
+    # --- predictions for all bins, used or not
+    def npred_per_source(self, theta: Array) -> dict[str, dict[str, Array]]:
+        """Predicted signal counts by source and dataset, (ne,), in every bin."""
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        found: dict[str, dict[str, Array]] = {}
+        with np.errstate(all="ignore"):
+            for name, (spectral, places, numbers) in self.spectra.items():
+                found[name] = {dataset.name: np.zeros(dataset.energy.nbin) for dataset in self.datasets}
+                for number in numbers:
+                    dataset = self.datasets[number]
+                    flux = spectral.bin_flux(dataset.energy_true.edges_value("TeV"), values[places])  # type: ignore[attr-defined]
+                    found[name][dataset.name] = flux @ response_matrix(dataset)
+        return found
+
+    def npred(self, theta: Array) -> dict[str, Array]:
+        """Predicted signal counts of all sources by dataset, (ne,), in every bin."""
+        total = {dataset.name: np.zeros(dataset.energy.nbin) for dataset in self.datasets}
+        for per_dataset in self.npred_per_source(theta).values():
+            for name, counts in per_dataset.items():
+                total[name] = total[name] + counts
+        return total
+
+    def background(self, theta: Array) -> dict[str, Array]:
+        """Expected background counts in the on region by dataset, (ne,), in every bin.
+
+        As given (cash), or alpha times the most likely off background for the predicted signal (wstat); zero where an
+        on-off dataset has no off counts.
+        """
+        found = {}
+        signals = self.npred(theta)
+        for dataset in self.datasets:
+            off = getattr(dataset, "counts_off", None)
+            if dataset.statistic == "wstat" and off is not None:
+                alpha = dataset.alpha  # type: ignore[attr-defined]
+                bins = WstatBins(dataset.counts, off, alpha)
+                found[dataset.name] = alpha * bins.background(signals[dataset.name])
+            else:
+                given = dataset.background
+                found[dataset.name] = np.zeros(dataset.energy.nbin) if given is None else np.array(given)
+        return found
+
+    def _signal(self, group: GroupTerm, values: Array) -> Array:
+        signal = np.zeros(group.fold.matrix.shape[1])
+        for source in group.sources:
+            signal += source.spectrum.flux(values[source.places]) @ source.matrix
+        return signal
+
+    def _sum_per_dataset(self, theta: Array, statistic) -> dict[str, float]:  # type: ignore[no-untyped-def]
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        total = np.zeros(len(self.datasets))
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                stat = statistic(group, self._signal(group, values))
+                total += np.bincount(group.fold.member, stat, len(self.datasets))
+        return {dataset.name: float(stat) for dataset, stat in zip(self.datasets, total, strict=True)}

@@ -1,0 +1,333 @@
+"""Minimizes a Likelihood with Minuit, on scaled parameters and with the analytic gradient, and says how it went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.engine.fit.covariance import covariance_of_hessian, worst_pair
+from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.minimum import (
+    AT_LIMIT,
+    CONVERGED,
+    FLAT,
+    NO_COVARIANCE,
+    NO_DATA,
+    NOT_CONVERGED,
+    NOTHING_FREE,
+    Minimum,
+)
+
+Array = NDArray[np.float64]
+
+NOT_FINITE = 1e30
+"""Statistic handed to Minuit where a model cannot be evaluated: it turns back."""
+POLISH_STEPS = 20
+POLISHED = 1e-10
+"""Estimated distance to the minimum [units of the statistic] at which polishing ends."""
+LIMIT_DISTANCE = 1e-3
+"""A parameter this close to a bound, in units of its error, is at the bound."""
+
+
+@dataclass(frozen=True)
+class MinuitOptions:
+    """How to minimize.
+
+    Parameters
+    ----------
+    tolerance : float
+        Minuit stops at an estimated distance to the minimum of 0.002 tolerance; the result is polished further.
+    strategy : int
+        0, 1 or 2: how much care Minuit takes with second derivatives.
+    max_calls : int
+        Calls for one attempt.
+    retries : int
+        Attempts after the first: with strategy 2, then after a simplex search, then from other starting values.
+    """
+
+    tolerance: float = 0.1
+    strategy: int = 1
+    max_calls: int = 5000
+    retries: int = 3
+
+
+class ScaledStatistic:
+    """The statistic for Minuit: parameters divided by a scale, one evaluation shared by value and gradient."""
+
+    def __init__(self, likelihood: Likelihood, scale: Array):
+        self.likelihood = likelihood
+        self.scale = scale
+        self.n_evaluations = 0
+        self._last: tuple[bytes, float, Array] | None = None
+
+    def stat(self, x: Any) -> float:
+        """Value at x = theta / scale."""
+        return self._evaluate(x)[1]
+
+    def gradient(self, x: Any) -> Array:
+        """Derivatives to x."""
+        return self._evaluate(x)[2]
+
+    def _evaluate(self, x: Any) -> tuple[bytes, float, Array]:
+        x = np.asarray(x, dtype=float)
+        key = x.tobytes()
+        if self._last is None or self._last[0] != key:
+            self.n_evaluations += 1
+            stat, gradient = self.likelihood.stat_and_gradient(x * self.scale)
+            if not np.isfinite(stat):
+                stat = NOT_FINITE
+            self._last = (key, stat, np.where(np.isfinite(gradient), gradient, 0.0) * self.scale)
+        return self._last
+
+
+def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, minos: Sequence[str] = ()) -> Minimum:
+    """Best values of the free parameters, starting from those of the models.
+
+    Never raises because a fit went wrong: see ``status`` and ``message`` of the result.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    options : MinuitOptions, optional
+    minos : sequence of str
+        Names of free parameters for which asymmetric errors are wanted; ``["all"]`` for every one.
+
+    Raises
+    ------
+    InputError
+        ``minos`` names a parameter that is not free.
+    """
+    options = options or MinuitOptions()
+    wanted = _minos_names(likelihood, minos)
+    trivial = _trivial_end(likelihood)
+    if trivial is not None:
+        return trivial
+    theta = _inside(likelihood, likelihood.theta0)
+    scale, flat = _scales(likelihood, theta)
+    function = ScaledStatistic(likelihood, scale)
+    minuit, attempts = _search(function, theta, flat, options)
+    theta, edm = _polish(likelihood, np.asarray(minuit.values) * scale, flat)
+    found = _judge(likelihood, minuit, theta, edm, flat, attempts)
+    n_evaluations = function.n_evaluations
+    if wanted and found.success:
+        found = replace(found, minos=_minos(function, found, wanted, options))
+        n_evaluations = function.n_evaluations
+    return replace(found, n_evaluations=n_evaluations)
+
+
+def prepare_minuit(function: ScaledStatistic, theta: Array, options: MinuitOptions, fixed: Sequence[str] = ()) -> Any:
+    """A Minuit object at ``theta``, its steps one scale each, some parameters fixed."""
+    from iminuit import Minuit  # late: only fits need it, and it takes a while to load
+
+    likelihood = function.likelihood
+    minuit = Minuit(function.stat, theta / function.scale, grad=function.gradient, name=likelihood.free)
+    minuit.errordef = Minuit.LEAST_SQUARES
+    minuit.tol = options.tolerance
+    minuit.strategy = options.strategy
+    minuit.print_level = 0
+    minuit.errors = np.full(len(theta), 1.0)
+    lower, upper = likelihood.bounds
+    minuit.limits = list(zip(lower / function.scale, upper / function.scale, strict=True))
+    for name in fixed:
+        minuit.fixed[name] = True
+    return minuit
+
+
+def _trivial_end(likelihood: Likelihood) -> Minimum | None:
+    """The result where there is nothing to minimize."""
+    theta = likelihood.theta0
+    none = np.zeros((len(theta), len(theta)))
+    if not likelihood.n_bins:
+        names = ", ".join(dataset.name for dataset in likelihood.datasets) or "there are none"
+        message = (
+            f"No energy bin can be fitted (datasets: {names}): look at the safe masks and the energy range of the fit."
+        )
+        return Minimum(theta, none, likelihood.stat(theta), NO_DATA, message, 1)
+    if not len(theta):
+        return Minimum(
+            theta, none, likelihood.stat(theta), NOTHING_FREE, "No parameter is free; nothing was fitted.", 1
+        )
+    return None
+
+
+def _inside(likelihood: Likelihood, theta: Array) -> Array:
+    lower, upper = likelihood.bounds
+    return np.clip(theta, lower, upper)
+
+
+def _scales(likelihood: Likelihood, theta: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Size of a step in each parameter, and which parameters have no influence at the start."""
+    diagonal = np.diag(likelihood.gauss_newton(theta))
+    own = np.where(theta != 0, np.abs(theta), 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(2.0 / diagonal)
+    usable = np.isfinite(error) & (error > 1e-6 * own) & (error < 1e2 * own)
+    flat = ~(diagonal > 0) & (np.abs(likelihood.stat_and_gradient(theta)[1]) * own < 1e-9)
+    return np.where(usable, error, 0.1 * own), flat
+
+
+def _search(
+    function: ScaledStatistic, theta: Array, flat: NDArray[np.bool_], options: MinuitOptions
+) -> tuple[Any, tuple[str, ...]]:
+    """Run Minuit until it is content or the attempts are used up; the best end of all attempts."""
+    fixed = [name for name, is_flat in zip(function.likelihood.free, flat, strict=True) if is_flat]
+    attempts: list[str] = []
+    best: Any = None
+    for number in range(options.retries + 1):
+        start, careful = theta, replace(options, strategy=2 if number else options.strategy)
+        if number >= 2 and best is not None:
+            start = np.asarray(best.values) * function.scale
+        if number >= 3:
+            start = _shifted(function, theta)
+        minuit = prepare_minuit(function, start, careful, fixed)
+        if number == 2:
+            minuit.simplex(ncall=options.max_calls)
+        minuit.migrad(ncall=options.max_calls)
+        if best is None or minuit.valid or minuit.fval < best.fval:
+            best = minuit
+        if minuit.valid:
+            break
+        names = ("first attempt", "strategy 2", "simplex, then migrad", "other starting values")
+        attempts.append(f"{names[min(number, 3)]}: {_why_not(minuit)}")
+    return best, tuple(attempts)
+
+
+def _shifted(function: ScaledStatistic, theta: Array) -> Array:
+    """Starting values moved by one step against the gradient."""
+    slope = function.gradient(theta / function.scale)
+    return _inside(function.likelihood, theta - np.sign(slope) * function.scale)
+
+
+def _why_not(minuit: Any) -> str:
+    """Minuit's own complaint in words."""
+    minimum = minuit.fmin
+    if minimum.has_reached_call_limit:
+        return f"the limit of {minimum.nfcn} calls was reached"
+    if minimum.is_above_max_edm:
+        return f"the estimated distance to the minimum is still {minimum.edm:.2g}"
+    if not minimum.has_covariance or not minimum.has_posdef_covar:
+        return "the curvature is not positive definite"
+    return "Minuit did not find a valid minimum"
+
+
+def _polish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tuple[Array, float]:
+    """Newton steps with our own second derivatives down to rounding error; steps that go up are not taken.
+
+    Returns the values and the estimated distance to the minimum that is left.
+    """
+    theta = _inside(likelihood, theta)
+    stat, gradient = likelihood.stat_and_gradient(theta)
+    edm = np.inf
+    for _ in range(POLISH_STEPS):
+        held = flat | _pushed_to_limit(likelihood, theta, gradient)
+        covariance, is_positive = covariance_of_hessian(likelihood.hessian(theta), held)
+        if not is_positive:
+            return theta, np.inf
+        step = -0.5 * covariance @ gradient
+        edm = float(-0.5 * gradient @ step)
+        if edm < POLISHED:
+            break
+        trial = _inside(likelihood, theta + step)
+        new_stat, new_gradient = likelihood.stat_and_gradient(trial)
+        if not new_stat <= stat + 1e-12 * abs(stat):
+            break
+        theta, stat, gradient = trial, new_stat, new_gradient
+    return theta, edm
+
+
+def _pushed_to_limit(likelihood: Likelihood, theta: Array, gradient: Array) -> NDArray[np.bool_]:
+    """Parameters that stand at a bound while the statistic still falls beyond it."""
+    lower, upper = likelihood.bounds
+    low_side, high_side = _near(theta, lower), _near(theta, upper)
+    return (low_side & (gradient > 0)) | (high_side & (gradient < 0))
+
+
+def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
+    finite = np.where(np.isfinite(bound), bound, 0.0)
+    return np.isfinite(bound) & (np.abs(theta - finite) <= 1e-6 * np.maximum(np.abs(theta), np.abs(finite)) + 1e-300)
+
+
+def _judge(
+    likelihood: Likelihood, minuit: Any, theta: Array, edm: float, flat: NDArray[np.bool_], attempts: tuple[str, ...]
+) -> Minimum:
+    """Status and sentence for the point that was reached, with its covariance."""
+    names = np.array(likelihood.free)
+    stat, gradient = likelihood.stat_and_gradient(theta)
+    at_limit = _pushed_to_limit(likelihood, theta, gradient)
+    theta = _snapped(likelihood, theta, at_limit)
+    hessian = likelihood.hessian(theta)
+    covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
+    stat = likelihood.stat(theta)
+    if not np.isfinite(stat):
+        text = (
+            "The statistic is not finite at the best point; give starting values for which the model can be evaluated."
+        )
+        return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
+    if flat.any():
+        text = (
+            f"The data do not depend on {', '.join(names[flat])} (no counts, no exposure, or a source of zero flux): "
+            "freeze it or give another starting value. It was left at its starting value."
+        )
+        return Minimum(theta, covariance, stat, FLAT, text, 0, attempts)
+    if not is_positive:
+        one, other = worst_pair(hessian, likelihood.free) if len(names) > 1 else (names[0], "")
+        which = f"{one} and {other} cannot be told apart" if other else f"the statistic does not curve upwards in {one}"
+        text = f"The second derivatives are not positive definite: {which}. There are no errors; freeze a parameter."
+        return Minimum(theta, covariance, stat, NO_COVARIANCE, text, 0, attempts)
+    if not (minuit.valid or edm < 1e-4):
+        text = f"The fit did not converge after {len(attempts)} attempts ({attempts[-1]}): try other starting values."
+        return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
+    again = f" The first attempt failed ({attempts[0].split(': ', 1)[1]})." if attempts else ""
+    if at_limit.any():
+        limits = ", ".join(f"{names[k]} = {theta[k]:.6g}" for k in np.flatnonzero(at_limit))
+        text = (
+            f"The fit stopped at a limit: {limits}. It has no error there, and the other errors hold it fixed.{again}"
+        )
+        return Minimum(theta, covariance, stat, AT_LIMIT, text, 0, attempts)
+    return Minimum(theta, covariance, stat, CONVERGED, f"The fit converged.{again}", 0, attempts)
+
+
+def _snapped(likelihood: Likelihood, theta: Array, at_limit: NDArray[np.bool_]) -> Array:
+    """Put parameters at a limit exactly on it."""
+    lower, upper = likelihood.bounds
+    nearest = np.where(np.abs(theta - lower) < np.abs(theta - upper), lower, upper)
+    return np.where(at_limit, nearest, theta)
+
+
+def _minos_names(likelihood: Likelihood, wanted: Sequence[str]) -> tuple[str, ...]:
+    names = likelihood.free if tuple(wanted) == ("all",) else tuple(wanted)
+    for name in names:
+        if name not in likelihood.free:
+            raise InputError(
+                f"minos errors are wanted for {name!r}, which is not a free parameter."
+                f"{did_you_mean(name, likelihood.free)} Free are: {', '.join(likelihood.free) or 'none'}."
+            )
+    return names
+
+
+def _minos(
+    function: ScaledStatistic, found: Minimum, names: Sequence[str], options: MinuitOptions
+) -> dict[str, tuple[float, float]]:
+    """Asymmetric errors by Minuit's MINOS; nan where the statistic does not rise by 1 inside the bounds."""
+    minuit = prepare_minuit(function, found.theta, options)
+    error = np.sqrt(np.diag(found.covariance)) / function.scale
+    minuit.errors = np.where(error > 0, error, 1.0)
+    minuit.migrad(ncall=options.max_calls)
+    errors = {}
+    for name in names:
+        try:
+            minuit.minos(name)
+            result = minuit.merrors[name]
+        except (RuntimeError, ValueError):
+            errors[name] = (np.nan, np.nan)
+            continue
+        scale = function.scale[function.likelihood.free.index(name)]
+        errors[name] = (
+            float(-result.lower * scale) if result.lower_valid else np.nan,
+            float(result.upper * scale) if result.upper_valid else np.nan,
+        )
+    return errors

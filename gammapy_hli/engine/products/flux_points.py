@@ -1,0 +1,310 @@
+"""Flux points of one source, frozen, their files (GADF, FITS and ECSV) and all the ways to express them."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import astropy.units as u
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from gammapy_hli.base.atomic_write import write_bytes
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.base.summary import Summary
+
+Array = NDArray[np.float64]
+
+ENERGY_COLUMNS = ("e_ref", "e_min", "e_max")
+REFERENCE_UNITS = {"ref_dnde": "cm-2 s-1 TeV-1", "ref_flux": "cm-2 s-1", "ref_eflux": "TeV cm-2 s-1"}
+NORM_COLUMNS = ("norm", "norm_err", "norm_errp", "norm_errn", "norm_ul", "norm_sensitivity")
+PLAIN_COLUMNS = ("ts", "sqrt_ts", "npred", "npred_excess", "stat", "stat_null", "stat_scan", "is_ul", "counts",
+                 "success", "norm_scan")  # fmt: skip
+COLUMNS = (*ENERGY_COLUMNS, *REFERENCE_UNITS, *NORM_COLUMNS, *PLAIN_COLUMNS)
+SED_UNITS = {
+    "dnde": "cm-2 s-1 TeV-1",
+    "e2dnde": "TeV cm-2 s-1",
+    "flux": "cm-2 s-1",
+    "eflux": "TeV cm-2 s-1",
+}
+SED_TYPES = ("likelihood", *SED_UNITS)
+SUFFIXES = {"norm": "", "norm_err": "_err", "norm_errp": "_errp", "norm_errn": "_errn", "norm_ul": "_ul",
+            "norm_sensitivity": "_sensitivity"}  # fmt: skip
+SQRT_TS_THRESHOLD = 2.0
+"""A point below this significance is shown as an upper limit."""
+HDU_NAME = "FLUXPOINTS"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FluxPoints(Summary):
+    """Flux of a source in bins of energy, as factors on a reference spectrum.
+
+    Everything in the unit of a norm: multiply with ``ref_dnde`` (or use `dnde` and its siblings, `to_table`).
+
+    Attributes
+    ----------
+    source : str
+    datasets : tuple of str
+        Names of the datasets, the order of the second axis of npred, npred_excess and counts.
+    n_sigma, n_sigma_ul : float
+        Confidence of the errors and of the upper limits.
+    e_ref, e_min, e_max : arrays (n,) [TeV]
+        Reference energy (geometric mean of the edges) and edges.
+    ref_dnde, ref_flux, ref_eflux : arrays (n,) [cm-2 s-1 TeV-1, cm-2 s-1, TeV cm-2 s-1]
+        The reference spectrum at e_ref, and integrated over the bin.
+    norm, norm_err, norm_errp, norm_errn, norm_ul : arrays (n,)
+        Best factor, its error from the curvature, distances up and down to where the statistic has grown by n_sigma^2,
+        and the factor above the best one where it has grown by n_sigma_ul^2.
+    norm_sensitivity : array (n,)
+        Factor that would just be detected; nan where it was not asked for.
+    ts, sqrt_ts, stat, stat_null : arrays (n,)
+        Statistic at norm 0 minus that at the best norm; its root with the sign of the norm; the two statistics.
+    npred, npred_excess : arrays (n, n_datasets)
+        Predicted counts in the used bins at the best norm: with background, and of the source alone.
+    counts : array (n, n_datasets) of int
+        Counts in the used bins.
+    norm_scan, stat_scan : arrays (n, n_scan)
+        Statistic at given norms.
+    is_ul, success : bool arrays (n,)
+        Whether sqrt_ts is below 2; whether the bin could be fitted at all.
+    """
+
+    source: str
+    datasets: tuple[str, ...]
+    n_sigma: float
+    n_sigma_ul: float
+    e_ref: Array
+    e_min: Array
+    e_max: Array
+    ref_dnde: Array
+    ref_flux: Array
+    ref_eflux: Array
+    norm: Array
+    norm_err: Array
+    norm_errp: Array
+    norm_errn: Array
+    norm_ul: Array
+    norm_sensitivity: Array
+    ts: Array
+    sqrt_ts: Array
+    npred: Array
+    npred_excess: Array
+    stat: Array
+    stat_null: Array
+    stat_scan: Array
+    is_ul: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+    success: NDArray[np.bool_]
+    norm_scan: Array
+
+    def __post_init__(self) -> None:
+        for name in COLUMNS:
+            kind: Any = {"is_ul": bool, "success": bool, "counts": np.int64}.get(name, np.float64)
+            values = np.array(getattr(self, name), dtype=kind)
+            if len(values) != len(self.e_ref):
+                raise ValueError(
+                    f"flux points of {self.source}: {name} has {len(values)} rows; expected {len(self.e_ref)}"
+                )
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+
+    def __len__(self) -> int:
+        return len(self.e_ref)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FluxPoints):
+            return NotImplemented
+        plain = ("source", "datasets", "n_sigma", "n_sigma_ul")
+        return all(getattr(self, name) == getattr(other, name) for name in plain) and all(
+            np.array_equal(
+                getattr(self, name), getattr(other, name), equal_nan=name not in ("is_ul", "success", "counts")
+            )
+            for name in COLUMNS
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # --- with units
+    def quantity(self, sed_type: str, what: str = "") -> u.Quantity:
+        """One way to express the flux, (n,): ``quantity("e2dnde")``, ``quantity("flux", "_ul")``.
+
+        Parameters
+        ----------
+        sed_type : str
+            "dnde", "e2dnde", "flux" or "eflux".
+        what : str
+            "", "_err", "_errp", "_errn", "_ul" or "_sensitivity".
+
+        Raises
+        ------
+        InputError
+            There is no such type.
+        """
+        if sed_type not in SED_UNITS:
+            raise InputError(
+                f"there is no SED type {sed_type!r}.{did_you_mean(sed_type, SED_TYPES)} Types: {', '.join(SED_TYPES)}."
+            )
+        reference = self.ref_dnde * self.e_ref**2 if sed_type == "e2dnde" else getattr(self, f"ref_{sed_type}")
+        return u.Quantity(getattr(self, f"norm{what}") * reference, SED_UNITS[sed_type])
+
+    @property
+    def dnde(self) -> u.Quantity:
+        """Differential flux at e_ref, (n,)."""
+        return self.quantity("dnde")
+
+    @property
+    def dnde_err(self) -> u.Quantity:
+        """Symmetric error of `dnde`."""
+        return self.quantity("dnde", "_err")
+
+    @property
+    def dnde_errp(self) -> u.Quantity:
+        """Upward error of `dnde`."""
+        return self.quantity("dnde", "_errp")
+
+    @property
+    def dnde_errn(self) -> u.Quantity:
+        """Downward error of `dnde`."""
+        return self.quantity("dnde", "_errn")
+
+    @property
+    def dnde_ul(self) -> u.Quantity:
+        """Upper limit of `dnde`."""
+        return self.quantity("dnde", "_ul")
+
+    @property
+    def e2dnde(self) -> u.Quantity:
+        """Squared reference energy times `dnde`."""
+        return self.quantity("e2dnde")
+
+    @property
+    def flux(self) -> u.Quantity:
+        """Flux of the bin."""
+        return self.quantity("flux")
+
+    @property
+    def eflux(self) -> u.Quantity:
+        """Energy flux of the bin."""
+        return self.quantity("eflux")
+
+    # --- tables and files
+    def to_table(self, sed_type: str = "dnde") -> Table:
+        """All columns, the flux expressed as "likelihood" (norms), "dnde", "e2dnde", "flux" or "eflux"."""
+        table = Table()
+        for name in ENERGY_COLUMNS:
+            table[name] = u.Quantity(getattr(self, name), "TeV")
+        if sed_type == "likelihood":
+            for name, unit in REFERENCE_UNITS.items():
+                table[name] = u.Quantity(getattr(self, name), unit)
+        for name, suffix in SUFFIXES.items():
+            if name == "norm_sensitivity" and not np.isfinite(self.norm_sensitivity).any():
+                continue
+            if sed_type == "likelihood":
+                table[name] = getattr(self, name)
+            else:
+                table[f"{sed_type}{suffix}"] = self.quantity(sed_type, suffix)
+        for name in PLAIN_COLUMNS:
+            table[name] = getattr(self, name)
+        table.meta.update(self._keywords(sed_type))
+        return table
+
+    def write(self, path: str | Path) -> Path:
+        """Write the norms with their reference spectrum; ``.fits`` or ``.ecsv``, chosen by the name.
+
+        Raises
+        ------
+        InputError
+            The name has another ending.
+        """
+        path = Path(path)
+        table = self.to_table("likelihood")
+        if path.suffix == ".fits":
+            hdu = fits.BinTableHDU(table, name=HDU_NAME)
+            stream = io.BytesIO()
+            fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
+            write_bytes(path, stream.getvalue())
+        elif path.suffix == ".ecsv":
+            text = io.StringIO()
+            table.write(text, format="ascii.ecsv")
+            write_bytes(path, text.getvalue().encode())
+        else:
+            raise InputError(
+                f"{path}: flux points are written to .fits or .ecsv, not to {path.suffix or 'no ending'!r}"
+            )
+        return path
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read what `write` wrote, bit by bit the same.
+
+        Raises
+        ------
+        InputError
+            The file is missing, or is not one that `write` made.
+        """
+        path = Path(path)
+        try:
+            table = _read_table(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read as flux points ({error})") from error
+        missing = [name for name in COLUMNS if name not in table.colnames and name != "norm_sensitivity"]
+        if missing:
+            raise InputError(
+                f"{path}: columns {', '.join(missing)} are missing; expected flux points of SED type 'likelihood' as "
+                "FluxPoints.write makes them"
+            )
+        columns: dict[str, Any] = {name: np.asarray(table[name]) for name in COLUMNS if name in table.colnames}
+        columns.setdefault("norm_sensitivity", np.full(len(table), np.nan))
+        meta = {str(key).upper(): value for key, value in table.meta.items()}
+        return cls(**_attributes(meta), **columns)
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for repr and notebooks."""
+        good = self.success
+        return {
+            "source": self.source,
+            "points": f"{int(good.sum())} of {len(self)}, {int((good & self.is_ul).sum())} of them limits",
+            "energies": f"{self.e_min.min():.4g} to {self.e_max.max():.4g} TeV" if len(self) else "none",
+            "datasets": ", ".join(self.datasets),
+            "errors": f"{self.n_sigma:g} sigma, limits {self.n_sigma_ul:g} sigma",
+        }
+
+    def _keywords(self, sed_type: str) -> dict[str, Any]:
+        """Header of both file formats; values are of types that FITS knows."""
+        names = {f"DSET{number}": name for number, name in enumerate(self.datasets)}
+        return {
+            "SED_TYPE": sed_type,
+            "UL_CONF": float(erf(self.n_sigma_ul / np.sqrt(2.0))),
+            "SOURCE": self.source,
+            "N_SIGMA": float(self.n_sigma),
+            "N_SIG_UL": float(self.n_sigma_ul),
+            "NDSET": len(self.datasets),
+            **names,
+        }
+
+
+def _read_table(path: Path) -> Table:
+    if path.suffix == ".ecsv":
+        return Table.read(path, format="ascii.ecsv")
+    with fits.open(path, memmap=False) as hdus:
+        if HDU_NAME not in hdus:
+            raise OSError(f"no HDU {HDU_NAME}; it has {[hdu.name for hdu in hdus]}")
+        return Table(hdus[HDU_NAME].data, meta=dict(hdus[HDU_NAME].header))
+
+
+def _attributes(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not a column, from the keywords."""
+    return {
+        "source": str(meta.get("SOURCE", "")),
+        "datasets": tuple(str(meta[f"DSET{number}"]) for number in range(int(meta.get("NDSET", 0)))),
+        "n_sigma": float(meta.get("N_SIGMA", 1.0)),
+        "n_sigma_ul": float(meta.get("N_SIG_UL", 2.0)),
+    }
+
+
+assert set(COLUMNS) < {field.name for field in fields(FluxPoints)}
