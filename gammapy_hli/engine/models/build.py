@@ -1,0 +1,148 @@
+"""Makes models from checked specifications, and follows the links between their parameters."""
+
+from importlib import import_module
+from typing import Any
+
+import astropy.units as u
+
+from gammapy_hli.base.errors import ConfigError, InputError
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.engine.models.background import FoVBackgroundModel
+from gammapy_hli.engine.models.catalogue import resolve_tag
+from gammapy_hli.engine.models.check import ModelChecker
+from gammapy_hli.engine.models.entries import ModelEntry
+from gammapy_hli.engine.models.parameter import Parameter, Prior
+from gammapy_hli.engine.models.sky_model import AnyModel, Models, SkyModel
+from gammapy_hli.engine.models.spatial import SpatialModel
+from gammapy_hli.engine.models.specs import ComponentSpec, ModelSpec, ParameterSpec
+from gammapy_hli.engine.models.spectral.base import SpectralModel
+from gammapy_hli.engine.models.temporal import TemporalModel
+
+__all__ = ["build_models", "make_spectral", "spectral_class"]
+
+
+def spectral_class(entry: ModelEntry) -> type[SpectralModel]:
+    """The class behind an entry of the table, imported now."""
+    module, _, name = entry.implementation.partition(":")
+    return getattr(import_module(module), name)
+
+
+def make_spectral(type: str, **values: Any) -> SpectralModel:
+    """A spectral model by its tag.
+
+    Examples
+    --------
+    >>> make_spectral("pl", index=2.3).parameters["index"].value
+    2.3
+    """
+    return spectral_class(resolve_tag(type, "spectral"))(**values)
+
+
+def build_models(specs: list[ModelSpec], checker: ModelChecker, strict_links: bool) -> Models:
+    """The models of the specifications.
+
+    Parameters
+    ----------
+    specs : list of ModelSpec
+    checker : ModelChecker
+        That made them; with its problems.
+    strict_links : bool
+        Whether a link must name a parameter (the short form) or may be a bare label (gammapy's files).
+
+    Raises
+    ------
+    ConfigError
+        All problems, those of the checker and those found while building.
+    """
+    if checker.problems:
+        raise ConfigError(checker.problems)
+    made: list[AnyModel] = []
+    for spec in specs:
+        try:
+            made.append(_build_model(spec, checker))
+        except InputError as error:
+            checker.report(spec.node, spec.path, str(error))
+    if checker.problems:
+        raise ConfigError(checker.problems)
+    models = Models(made)
+    _follow_links(models, specs, checker, strict_links)
+    if checker.problems:
+        raise ConfigError(checker.problems)
+    return models
+
+
+def _build_model(spec: ModelSpec, checker: ModelChecker) -> AnyModel:
+    spectral = None if spec.spectral is None else _build_spectral(spec.spectral, checker)
+    if spec.is_background:
+        return FoVBackgroundModel(spec.name, spectral)
+    assert spectral is not None  # the checker reports a source without a spectrum
+    spatial = None
+    if spec.spatial is not None:
+        spatial = SpatialModel(spec.spatial.entry.tag, **spec.spatial.options)
+        _set_parameters(spatial, spec.spatial)
+    temporal = None if spec.temporal is None else TemporalModel(spec.temporal.entry.tag, **spec.temporal.options)
+    return SkyModel(spec.name, spectral, spatial, temporal, spec.datasets_names, spec.apply_irf)
+
+
+def _build_spectral(spec: ComponentSpec, checker: ModelChecker) -> SpectralModel:
+    options: dict[str, Any] = {}
+    for option in spec.entry.options:
+        value = spec.options.get(option.name)
+        if value is None:
+            continue
+        if option.type == "model":
+            value = _build_spectral(value, checker)
+        elif option.type == "quantities":
+            value = u.Quantity(*value)
+        options[option.name] = value
+    model = spectral_class(spec.entry).build(options)
+    _set_parameters(model, spec)
+    return model
+
+
+def _set_parameters(model: SpectralModel | SpatialModel, spec: ComponentSpec) -> None:
+    for name, given in spec.parameters.items():
+        _set(model.parameters[name], given)
+
+
+def _set(parameter: Parameter, given: ParameterSpec) -> None:
+    for key in ("value", "min", "max", "error", "frozen"):
+        if getattr(given, key) is not None:
+            setattr(parameter, key, getattr(given, key))
+    if given.prior is not None:
+        parameter.prior = Prior(*given.prior)
+
+
+def _follow_links(models: Models, specs: list[ModelSpec], checker: ModelChecker, strict: bool) -> None:
+    """Let parameters share: a link is the name of another parameter, or a label that several parameters carry."""
+    names = models.parameters
+    first: dict[str, str] = {}
+    for model, spec in zip(models, specs, strict=True):
+        for name, given in _linked(model.name, spec):
+            label = str(given.link)
+            target = label if label in names else first.setdefault(label, name)
+            if target == name and label != name and strict:
+                message = f"link: there is no parameter {label!r}.{did_you_mean(label, names)}"
+                checker.report(given.node, given.path, f"{message} Parameters: {', '.join(names)}.", "link")
+            elif target != name:
+                try:
+                    models.link(name, target)
+                except InputError as error:
+                    checker.report(given.node, given.path, str(error), "link")
+
+
+def _linked(model: str, spec: ModelSpec) -> list[tuple[str, ParameterSpec]]:
+    """Qualified name and specification of every parameter with a link."""
+    found: list[tuple[str, ParameterSpec]] = []
+
+    def walk(component: ComponentSpec, prefix: str) -> None:
+        found.extend((f"{prefix}.{name}", given) for name, given in component.parameters.items() if given.link is not None)
+        for name, option in component.options.items():
+            if isinstance(option, ComponentSpec):
+                walk(option, f"{prefix}.{name}")
+
+    for kind in ("spectral", "spatial"):
+        component = getattr(spec, kind)
+        if component is not None:
+            walk(component, f"{model}.{kind}")
+    return found
