@@ -1,0 +1,85 @@
+"""What a tool is given beside its inputs: processes, progress, a logger, and ears for what happened."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gammapy_hli.run.items import ItemStore
+from gammapy_hli.run.map_ordered import Outcome, map_ordered
+from gammapy_hli.run.progress import Progress
+
+
+@dataclass
+class Notes:
+    """What a tool tells about one execution; collected by the context, read by the runner."""
+
+    flags: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    items: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """How the work is done, never what is done: nothing here changes a result.
+
+    Attributes
+    ----------
+    n_jobs : int
+    on_error : {"skip", "stop"}
+    executor : {"process", "dask"}
+    scheduler : str or None
+    progress : Progress
+        Factory of bars, ``progress(total, label)``.
+    logger : Logger
+    base_folder : path
+        Folder that relative paths of inputs start from where no file names one.
+    step : str
+        Name of the step that runs.
+    items : ItemStore
+        Results of single items of earlier, interrupted runs.
+    header : mapping
+        Short provenance record for the headers of products (FITS keywords).
+    notes : Notes
+    """
+
+    n_jobs: int = 1
+    on_error: Literal["skip", "stop"] = "skip"
+    executor: Literal["process", "dask"] = "process"
+    scheduler: str | None = None
+    progress: Progress = field(default_factory=lambda: Progress(enabled=False))
+    logger: Any = field(default_factory=lambda: logging.getLogger("gammapy_hli"))
+    base_folder: Path = field(default_factory=Path.cwd)
+    step: str = ""
+    items: ItemStore = field(default_factory=lambda: ItemStore(None))
+    header: Mapping[str, str] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any], *, label: str = "") -> Iterator[Outcome]:
+        """`map_ordered` with the processes, the progress and the rule for errors of this run."""
+        items = list(items)
+        with self.progress(len(items), label or self.step) as bar:
+            yield from map_ordered(
+                function,
+                items,
+                n_jobs=self.n_jobs,
+                on_error=self.on_error,
+                progress=bar,
+                executor=self.executor,
+                scheduler=self.scheduler,
+            )
+
+    def flag(self, sentence: str) -> None:
+        """Tell of something to look at: a fit that has not converged, runs that failed (exit code 4)."""
+        self.notes.flags.append(sentence)
+        self.logger.warning(sentence)
+
+    def record_files(self, files: Iterable[str | os.PathLike[str]]) -> None:
+        """Tell which input files are read, as soon as they are known; they enter the key and the provenance."""
+        self.notes.files += [Path(os.path.abspath(file)) for file in files]
+
+    def record_item(self, name: str, key: str) -> None:
+        """Tell the key of an item; its stored result is kept when the step has ended."""
+        self.notes.items[name] = key

@@ -1,0 +1,77 @@
+"""Keys: what must be equal for a result to be used again (DESIGN.md section 6)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gammapy_hli.run.hashing import document_hash
+from gammapy_hli.run.step import Option, Step, affects_result
+
+
+def item_key(
+    section: str,
+    recipe_version: int,
+    options: Mapping[str, Option | str],
+    file_hashes: Iterable[str],
+    extra: Any = None,
+) -> str:
+    """Key of one item (a run, an interval).
+
+    Parameters
+    ----------
+    section : str
+        Name of the step without its label: the same work under two labels is the same work.
+    recipe_version : int
+        Of the tool.
+    options : mapping of dotted path to Option or canonical text
+        The label and the name of the section do not enter, only what follows.
+    file_hashes : iterable of str
+        sha256 of the files of this item, in a fixed order.
+    extra : plain document, optional
+        What else tells this item from others (start and stop of an interval).
+    """
+    return document_hash(
+        {
+            "section": section,
+            "recipe": recipe_version,
+            "options": option_texts(options),
+            "files": list(file_hashes),
+            "extra": extra,
+        }
+    )
+
+
+def recipe_key(step: Step, input_keys: Mapping[str, str]) -> str:
+    """Key of what a step is told to do: options and recipe of it and of all steps before it, no data."""
+    return document_hash(
+        {
+            "section": step.section,
+            "recipe": step.recipe_version,
+            "options": option_texts(step.options),
+            "inputs": {role: _keys_of(source, input_keys) for role, source in step.inputs.items()},
+        }
+    )
+
+
+def step_key(recipe: str, file_hashes: Iterable[str], item_keys: Iterable[str], input_products: Iterable[str]) -> str:
+    """Key of a step that has run: its recipe, the files it read, the keys of its items, the products it took."""
+    return document_hash(
+        {
+            "recipe": recipe,
+            "files": list(file_hashes),
+            "items": list(item_keys),
+            "products": list(input_products),
+        }
+    )
+
+
+def option_texts(options: Mapping[str, Option | str]) -> dict[str, str]:
+    """Canonical texts of the options that affect the result, by the path below the section."""
+    return {
+        path.partition(".")[2] or path: option.text if isinstance(option, Option) else option
+        for path, option in options.items()
+        if affects_result(path)
+    }
+
+
+def _keys_of(source: str | tuple[str, ...], keys: Mapping[str, str]) -> list[str]:
+    return [keys[source]] if isinstance(source, str) else [keys[name] for name in source]

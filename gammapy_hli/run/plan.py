@@ -1,0 +1,234 @@
+"""The plan of a chain: for each step run or skip, and why, in words."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gammapy_hli.base.summary import Summary
+from gammapy_hli.run.hashing import FileHasher
+from gammapy_hli.run.manifest import FileRecord, Manifest
+from gammapy_hli.run.step import Option, Step, absolute_files
+
+UP_TO_DATE = "up to date"
+_MAX_REASONS = 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done about one step.
+
+    Attributes
+    ----------
+    step : str
+    action : {"run", "skip", "use"}
+        "use": the step is not asked for, its product is taken as it is on disk.
+    reasons : tuple of str
+        All reasons; ``reason`` is the first few in one text.
+    """
+
+    step: str
+    action: Literal["run", "skip", "use"]
+    reasons: tuple[str, ...] = (UP_TO_DATE,)
+
+    @property
+    def reason(self) -> str:
+        shown = "; ".join(self.reasons[:_MAX_REASONS])
+        more = len(self.reasons) - _MAX_REASONS
+        return f"{shown}; and {more} more" if more > 0 else shown
+
+
+@dataclass(frozen=True)
+class Plan(Summary):
+    """Decisions for all steps, in their order."""
+
+    decisions: tuple[Decision, ...]
+
+    def __getitem__(self, step: str) -> Decision:
+        for decision in self.decisions:
+            if decision.step == step:
+                return decision
+        raise KeyError(step)
+
+    @property
+    def to_run(self) -> tuple[str, ...]:
+        """Names of the steps that will run."""
+        return tuple(decision.step for decision in self.decisions if decision.action == "run")
+
+    def summary(self) -> dict[str, Any]:
+        return {decision.step: f"{decision.action}: {decision.reason}" for decision in self.decisions}
+
+    def __str__(self) -> str:
+        width = max((len(decision.step) for decision in self.decisions), default=0)
+        return "\n".join(f"{d.step:<{width}}  {d.action:<4}  {d.reason}" for d in self.decisions)
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """The state of one step: ``up to date``, ``out of date`` or ``never run``, why, when it ended, its flags."""
+
+    step: str
+    state: Literal["up to date", "out of date", "never run"]
+    reason: str
+    ended: str = ""
+    flags: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        when = f" ({self.ended})" if self.ended else ""
+        why = f": {self.reason}" if self.state == "out of date" else ""
+        flags = "".join(f"\n  flagged: {flag}" for flag in self.flags)
+        return f"{self.step}: {self.state}{when}{why}{flags}"
+
+
+def make_plan(
+    steps: Sequence[Step],
+    manifests: Mapping[str, Manifest | None],
+    folders: Mapping[str, Path] | None,
+    hasher: FileHasher,
+    *,
+    force: bool | Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> Plan:
+    """Decide about all steps, given what is recorded about each.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+    manifests : mapping of step name to Manifest or None
+    folders : mapping of step name to folder, or None
+        Where the products are; None for products in memory.
+    hasher : FileHasher
+    force : bool or names of steps (with or without label)
+    only : names of steps, optional
+        The others are not looked at: their products are used as they are.
+    """
+    decisions: list[Decision] = []
+    running: set[str] = set()
+    for step in steps:
+        if only is not None and step.name not in only:
+            decisions.append(Decision(step.name, "use", ("not asked for",)))
+            continue
+        reasons = reasons_to_run(
+            step,
+            manifests,
+            None if folders is None else folders[step.name],
+            hasher,
+            running=running,
+            forced=is_forced(step, force),
+        )
+        if reasons:
+            running.add(step.name)
+            decisions.append(Decision(step.name, "run", tuple(reasons)))
+        else:
+            decisions.append(Decision(step.name, "skip"))
+    return Plan(tuple(decisions))
+
+
+def is_forced(step: Step, force: bool | Collection[str]) -> bool:
+    """True where all steps, this one, or all of its section are forced."""
+    return force if isinstance(force, bool) else step.name in force or step.section in force
+
+
+def reasons_to_run(
+    step: Step,
+    manifests: Mapping[str, Manifest | None],
+    folder: Path | None,
+    hasher: FileHasher,
+    *,
+    running: Collection[str] = (),
+    forced: bool = False,
+) -> list[str]:
+    """Why a step must run, in words; empty where it is up to date."""
+    manifest = manifests.get(step.name)
+    reasons = ["forced"] if forced else []
+    if manifest is None:
+        return [*reasons, "never run"]
+    if manifest.status == "given":
+        reasons.append("its product was set in Python")
+    if manifest.recipe_version != step.recipe_version:
+        reasons.append(f"recipe version {manifest.recipe_version} -> {step.recipe_version}")
+    reasons += option_changes(manifest.options, step.effective_options())
+    reasons += _input_changes(step, manifest, manifests, running)
+    reasons += _file_changes(step, manifest, hasher)
+    if folder is not None:
+        reasons += product_changes(manifest, folder, hasher)
+    return reasons
+
+
+def option_changes(before: Mapping[str, Option], now: Mapping[str, Option]) -> list[str]:
+    """Options that differ: ``reduction.energy.min changed 0.1 TeV -> 0.3 TeV (crab.yaml:7:17)``.
+
+    An option that is not in one of the two and has its default in the other is the same: releases add options, and a
+    release whose results differ has another recipe version.
+    """
+    changes = []
+    for path, option in now.items():
+        old = before.get(path)
+        if old is None:
+            if option.origin != "default":
+                changes.append(f"{path} set to {option.text}{_where(option)}")
+        elif old.text != option.text:
+            changes.append(f"{path} changed {_cut(old.text)} -> {_cut(option.text)}{_where(option)}")
+    for path, old in before.items():
+        if path not in now and old.origin != "default":
+            changes.append(f"{path} no longer set (was {_cut(old.text)})")
+    return changes
+
+
+def product_changes(manifest: Manifest, folder: Path, hasher: FileHasher) -> list[str]:
+    """Products that are missing or have another content than when they were written."""
+    return [f"product {words}" for words in _changes(manifest.products, folder, hasher)]
+
+
+def _input_changes(
+    step: Step, manifest: Manifest, manifests: Mapping[str, Manifest | None], running: Collection[str]
+) -> list[str]:
+    wires = [
+        (role, name)
+        for role, source in step.inputs.items()
+        for name in ((source,) if isinstance(source, str) else source)
+    ]
+    recorded = {(record.role, record.step): record for record in manifest.inputs}
+    if set(wires) != set(recorded):
+        before = ", ".join(name for _, name in recorded) or "nothing"
+        return [f"inputs changed {before} -> {', '.join(name for _, name in wires) or 'nothing'}"]
+    changes = []
+    for role, name in wires:
+        record, current = recorded[role, name], manifests.get(name)
+        if name in running:
+            changes.append(f"input {name} will run")
+        elif current is None:
+            changes.append(f"input {name} is missing")
+        elif (current.key, current.fingerprint) != (record.key, record.fingerprint):
+            changes.append(f"input {name} has changed")
+    return list(dict.fromkeys(changes))
+
+
+def _file_changes(step: Step, manifest: Manifest, hasher: FileHasher) -> list[str]:
+    recorded = {record.path for record in manifest.files}
+    new = [f"input file {path} is new" for path in absolute_files(step.files) if str(path) not in recorded]
+    return new + [f"input file {words}" for words in _changes(manifest.files, Path(), hasher)]
+
+
+def _changes(records: Sequence[FileRecord], folder: Path, hasher: FileHasher) -> list[str]:
+    changes = []
+    for record in records:
+        path = folder / record.path
+        try:
+            is_resized = not path.is_dir() and os.path.getsize(path) != record.size
+            if is_resized or hasher.sha256(path) != record.sha256:
+                changes.append(f"{record.path} has changed")
+        except FileNotFoundError:
+            changes.append(f"{record.path} is missing")
+        except OSError as error:
+            changes.append(f"{record.path} cannot be read ({error.strerror})")
+    return changes
+
+
+def _where(option: Option) -> str:
+    return f" ({option.origin})" if option.origin and option.origin != "default" else " (default)"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,87 @@
+"""What a chain consists of: steps, the options that affect them, the wires between them."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_NOT_IN_KEYS = frozenset({"n_jobs", "progress", "log_level", "log_file", "outdir", "executor", "scheduler"})
+
+
+@dataclass(frozen=True)
+class Option:
+    """The value of an option as canonical text, and where it was set (``default``, ``crab.yaml:7:17``)."""
+
+    text: str
+    origin: str = "default"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One tool with everything that decides about its result.
+
+    Parameters
+    ----------
+    name : str
+        Name with label (``fit@stacked``); the name of its folder.
+    tool : object
+        Has ``run(context, **inputs)``, ``write_product(product, folder)``, ``read_product(folder, inputs)`` and
+        ``recipe_version``; may have ``summary_numbers(product)``, ``flags(product)`` and ``input_files(**inputs)``.
+    options : mapping of dotted path to Option
+        Those that affect the result; ``general.*`` and options about jobs, logs and paths of output are left out here.
+    inputs : mapping of str to str or tuple of str
+        For each product type that the tool takes: the step that makes it. Several steps are given as a tuple, and the
+        tool then gets a dict of products by step name.
+    files : tuple of path
+        Input files that are known before the run.
+    """
+
+    name: str
+    tool: Any
+    options: Mapping[str, Option] = field(default_factory=dict)
+    inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    files: tuple[str | os.PathLike[str], ...] = ()
+
+    @property
+    def section(self) -> str:
+        """The name without its label."""
+        return self.name.partition("@")[0]
+
+    @property
+    def recipe_version(self) -> int:
+        return int(getattr(self.tool, "recipe_version", 1))
+
+    @property
+    def input_steps(self) -> tuple[str, ...]:
+        """Names of the steps whose products are taken, in the order of the wires."""
+        named: list[str] = []
+        for source in self.inputs.values():
+            named += [source] if isinstance(source, str) else source
+        return tuple(dict.fromkeys(named))
+
+    def effective_options(self) -> dict[str, Option]:
+        """The options that enter keys."""
+        return {path: option for path, option in self.options.items() if affects_result(path)}
+
+
+def affects_result(path: str) -> bool:
+    """False for options on how the work is done: ``general.*``, jobs, logs, progress, paths of output."""
+    return not path.startswith("general.") and path.rpartition(".")[2] not in _NOT_IN_KEYS
+
+
+def check_order(steps: Sequence[Step]) -> None:
+    """ValueError where a name stands twice or a step takes the product of one that does not stand before it."""
+    seen: set[str] = set()
+    for step in steps:
+        if step.name in seen:
+            raise ValueError(f"step '{step.name}' stands twice in the chain")
+        for source in step.input_steps:
+            if source not in seen:
+                raise ValueError(f"step '{step.name}' needs '{source}', which does not stand before it in the chain")
+        seen.add(step.name)
+
+
+def absolute_files(files: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    """Absolute paths, each once, in order."""
+    return tuple(dict.fromkeys(Path(os.path.abspath(file)) for file in files))
