@@ -28,7 +28,7 @@ from gammapy_hli.engine.datasets.region_text import (
 )
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT, SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.dl3.fits_file import FitsFile
-from gammapy_hli.engine.dl3.gti import Gti
+from gammapy_hli.engine.dl3.gti import Gti, read_gti
 from gammapy_hli.engine.geom.axes import Axis
 
 OWN_TABLE = "HLI_DATASET"
@@ -164,9 +164,9 @@ def read_gadf(path: Path | str, name: str | None = None) -> SpectrumDataset:
     energy = _read_axis(file, "COUNTS_BANDS", "energy")
     true = _read_axis(file, "EXPOSURE_BANDS", "energy_true")
     own = _read_own_table(file) if OWN_TABLE in present else {}
-    gti = Gti.from_hdu(file.hdu("GTI"), file.path) if "GTI" in present else None
+    gti = read_gti(file.table("GTI")) if "GTI" in present else None
     values: dict[str, Any] = {
-        "name": name or own.get("name") or str(file.hdu(0).header.get("NAME", Path(path).stem)),
+        "name": name or own.get("name") or str(file.header(0).get("NAME", Path(path).stem)),
         "energy": energy,
         "energy_true": true,
         "counts": _read_values(file, "COUNTS", (energy.nbin,)),
@@ -187,7 +187,7 @@ def read_gadf(path: Path | str, name: str | None = None) -> SpectrumDataset:
 def _read_axis(file: FitsFile, hdu: str, name: str) -> Axis:
     table, prefix = file.table(hdu), COLUMN_PREFIX[name]
     low, high = table.raw(f"{prefix}_MIN"), table.raw(f"{prefix}_MAX")
-    unit = table.hdu.columns[table.hdu.columns.names.index(f"{prefix}_MIN")].unit or "TeV"
+    unit = table.unit_text(f"{prefix}_MIN") or "TeV"
     if not np.allclose(low[1:], high[:-1], rtol=1e-6):
         raise InputError(f"{table.where}: the {name} bins do not touch; expected {prefix}_MAX equal to the next _MIN")
     try:

@@ -26,7 +26,7 @@ from gammapy_hli.engine.datasets.region_hdu import read_regions, region_columns
 from gammapy_hli.engine.datasets.rmf import matrix_columns, read_matrix
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.dl3.fits_file import FitsFile, FitsTable
-from gammapy_hli.engine.dl3.gti import Gti
+from gammapy_hli.engine.dl3.gti import read_gti
 from gammapy_hli.engine.geom.axes import Axis
 
 ENERGY, AREA = "keV", "cm2"
@@ -186,7 +186,7 @@ def read_ogip(path: Path | str, name: str | None = None) -> SpectrumDataset:
     true, area = _read_arf(_linked(spectrum, path, "ANCRFILE"))
     exposure = area * livetime
     present = file.names()
-    gti = Gti.from_hdu(file.hdu("GTI"), path) if "GTI" in present else None
+    gti = read_gti(file.table("GTI")) if "GTI" in present else None
     regions = read_regions(file.table("REGION")) if "REGION" in present else ()
     run = str(spectrum.header.get("OBS_ID", path.stem)).strip()
     values: dict[str, Any] = {

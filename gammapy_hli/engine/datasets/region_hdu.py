@@ -130,7 +130,7 @@ def _read_any(table: FitsTable) -> tuple[Any, ...]:
     from astropy.wcs import WCS
     from regions import Regions
 
-    wcs = WCS(table.header, naxis=2)
+    wcs = WCS(table.hdu.header, naxis=2)
     regions = []
     for region in Regions.parse(data=QTable.read(table.hdu), format="fits"):
         region.meta["include"] = True

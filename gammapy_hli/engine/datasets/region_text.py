@@ -1,4 +1,4 @@
-"""Regions as JSON text with all digits: what a dataset file keeps besides the pixel tables that other software reads."""
+"""Regions as JSON text with all digits: what a dataset file keeps besides the tables that other software reads."""
 
 from __future__ import annotations
 

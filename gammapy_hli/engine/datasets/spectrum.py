@@ -173,7 +173,8 @@ class SpectrumDatasetOnOff(SpectrumDataset):
     acceptance, acceptance_off : ndarray, shape (ne,)
         Relative background acceptance of the on region and of all off regions; alpha is their ratio.
     regions_off : sequence of regions.SkyRegion
-        The off regions (a RegionSet, made into sky regions when read), empty where they are not known (stacked datasets, OGIP files).
+        The off regions (a RegionSet, made into sky regions when looked at); empty where they are not known, as in
+        stacked datasets.
     """
 
     background: np.ndarray | None = field(init=False, default=None)

@@ -107,7 +107,7 @@ def _stack_edisp(datasets: list[SpectrumDataset], used: list[bool]) -> np.ndarra
     return np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
 
 
-def _stack_off(datasets: Sequence[Any]) -> dict[str, np.ndarray]:
+def _stack_off(datasets: Sequence[Any]) -> dict[str, Any]:
     acceptance, counts_off = _masked_sum(list(datasets), "acceptance"), _masked_sum(list(datasets), "counts_off")
     background = _masked_sum(list(datasets), "background")
     if counts_off.sum() > 0:

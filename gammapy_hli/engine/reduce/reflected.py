@@ -155,7 +155,8 @@ def find_reflected_regions(
     step = shape.angular_size() + options.min_distance.to_value("rad")
     gap = options.min_distance_input.to_value("rad")
     x, y = _excluded_pixels(plane, frame, shape, exclusion)
-    angle, angles, n_tried = step + gap, [], 0
+    angles: list[float] = []
+    angle, n_tried = step + gap, 0
     while angle < FULL_TURN - step - gap and len(angles) < options.max_regions:
         n_tried += 1
         if shape.contains_turned(x, y, angle).any():
@@ -205,10 +206,10 @@ class _PixelShape:
         if type(region).__name__ == "CircleSkyRegion":
             center = region_center(region)
             lon, lat = from_icrs(*icrs_radians(center), frame)
-            x, y = (float(value) for value in plane.to_pixel(lon, lat))
+            x0, y0 = (float(value) for value in plane.to_pixel(lon, lat))
             radius = float(region.radius.to_value(u.rad) / local_pixel_size(plane, lon, lat))
-            pixel_region, circle = None, (x, y, radius)
-            box = (x - radius, x + radius, y - radius, y + radius)
+            pixel_region, circle = None, (x0, y0, radius)
+            box = (x0 - radius, x0 + radius, y0 - radius, y0 + radius)
         else:
             pixel_region, circle = region.to_pixel(plane.to_wcs(frame)), None
             bounds = pixel_region.bounding_box
@@ -235,8 +236,8 @@ class _PixelShape:
 
     def is_in_reach(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Whether points lie in the ring that the region sweeps over when it is turned once."""
-        distance = np.hypot(x - self.middle[0], y - self.middle[1])
-        return (distance >= self.reach[0]) & (distance <= self.reach[1])
+        square = (x - self.middle[0]) ** 2 + (y - self.middle[1]) ** 2
+        return (square >= self.reach[0] ** 2) & (square <= self.reach[1] ** 2)
 
     def angular_size(self) -> float:
         """Range of the directions of its pixels, seen from the middle [rad]; pi or more where it holds the middle."""
@@ -263,12 +264,12 @@ class _PixelShape:
 
     def _measure_reach(self) -> tuple[float, float]:
         if self.circle is not None:
-            distance = float(np.hypot(self.circle[0] - self.middle[0], self.circle[1] - self.middle[1]))
-            return distance - self.circle[2] - 0.01, distance + self.circle[2] + 0.01
+            center = float(np.hypot(self.circle[0] - self.middle[0], self.circle[1] - self.middle[1]))
+            return max(center - self.circle[2] - 0.01, 0.0), center + self.circle[2] + 0.01
         if not len(self.x):
             return 0.0, np.inf
         distance = np.hypot(self.x - self.middle[0], self.y - self.middle[1])
-        return float(distance.min()) - 2, float(distance.max()) + 2
+        return max(float(distance.min()) - 2, 0.0), float(distance.max()) + 2
 
 
 def _box_pixels(box: tuple[float, float, float, float], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

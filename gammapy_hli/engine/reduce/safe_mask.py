@@ -93,8 +93,8 @@ def mask_aeff_default(
     dataset: SpectrumDataset, observation: Observation, plan: SafeMaskPlan, offset: Quantity
 ) -> np.ndarray:
     """Bins inside the thresholds of the effective area file; a threshold that is absent or 0 is no limit."""
-    limits = [limit if limit is not None and limit.value > 0 else None for limit in observation.aeff.thresholds]
-    return dataset.energy.energy_mask(*limits)
+    low, high = (limit if limit is not None and limit.value > 0 else None for limit in observation.aeff.thresholds)
+    return dataset.energy.energy_mask(low, high)
 
 
 def mask_aeff_max(
@@ -131,7 +131,7 @@ def mask_offset_max(
 def mask_bkg_peak(
     dataset: SpectrumDataset, observation: Observation, plan: SafeMaskPlan, offset: Quantity
 ) -> np.ndarray:
-    """Bins from the one with the largest background on; with off counts the background is that of the null hypothesis."""
+    """Bins from the one with the largest background on; with off counts that of the null hypothesis."""
     background = dataset.background
     if background is None:
         raise ItemError("safe mask bkg-peak needs a background, and there is none; leave the method out")
@@ -189,7 +189,7 @@ def bias_threshold(edisp: np.ndarray, energy_true: Axis, energy: Axis, percent: 
 
 
 def _first_crossing(axis: Axis, values: np.ndarray, start: int, limit: float, is_rising: bool) -> Quantity | None:
-    """Energy where log(values), linear in log(energy) between bin centers, first passes a limit; None if it does not."""
+    """Energy where log(values), linear in log(energy) between centers, first passes a limit; None if it never does."""
     heights = np.log(np.clip(values[start:], TINY, None)) - np.log(max(limit, TINY))
     below, above = (heights[:-1], heights[1:]) if is_rising else (heights[1:], heights[:-1])
     found = np.flatnonzero((below < 0) & (above >= 0))

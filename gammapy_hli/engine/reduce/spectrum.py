@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
@@ -58,13 +58,15 @@ class SpectrumPlan:
     containment_correction: bool = False
     background: BackgroundMaker | None = None
     exclusion: ExclusionMask | None = None
-    safe_mask: SafeMaskPlan = SafeMaskPlan()
+    safe_mask: SafeMaskPlan = field(default_factory=SafeMaskPlan)
     use_region_center: bool = True
 
     def __post_init__(self) -> None:
         shape = type(self.on_region).__name__
         if self.containment_correction and shape != "CircleSkyRegion":
             raise ValueError(f"containment_correction needs a circle as on region; got {shape}")
+        if "bkg-peak" in self.safe_mask.methods and self.background is None:
+            raise ValueError("safe mask bkg-peak needs a background; name a background maker or leave the method out")
         for name in ("energy", "energy_true"):
             if getattr(self, name).name != name:
                 raise ValueError(f"axis {name!r} of the plan is named {getattr(self, name).name!r}; name it {name!r}")
