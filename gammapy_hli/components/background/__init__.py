@@ -1,0 +1,14 @@
+"""Background methods: one file each, and the table that names them.
+
+To add one: a frozen dataclass in ``gammapy_hli/engine/reduce``, a `BackgroundMethod` here, an entry in this table.
+Other
+packages add theirs by entry points of the group ``gammapy_hli.backgrounds``.
+"""
+
+ENTRY_POINTS = "gammapy_hli.backgrounds"
+
+METHODS: dict[str, str | None] = {
+    "reflected": "gammapy_hli.components.background.reflected:ReflectedBackground",
+    "irf": "gammapy_hli.components.background.irf:IrfBackground",
+    "none": None,
+}

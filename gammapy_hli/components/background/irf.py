@@ -1,0 +1,17 @@
+"""Background model of the response files."""
+
+from typing import TYPE_CHECKING
+
+from gammapy_hli.components.background.method import BackgroundMethod
+
+if TYPE_CHECKING:
+    from gammapy_hli.engine.reduce.response_background import ResponseBackground
+
+
+class IrfBackground(BackgroundMethod):
+    """The background rate of the response files; no off regions, fits use the statistic cash."""
+
+    def maker(self) -> "ResponseBackground":
+        from gammapy_hli.engine.reduce.response_background import ResponseBackground  # late: loads numpy and astropy
+
+        return ResponseBackground()

@@ -1,0 +1,38 @@
+"""Sky that is kept out of the background estimate."""
+
+from typing import TYPE_CHECKING
+
+from gammapy_hli.components.sky import make_regions
+from gammapy_hli.core.component import Component
+from gammapy_hli.core.traits import List, Path, Quantity, Region
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+    from gammapy_hli.engine.geom.mask import ExclusionMask
+
+
+class Exclusion(Component):
+    """Sky that holds known sources and is kept out of the background: a mask file, regions, or both."""
+
+    mask = Path(None, help="FITS image, 0 where the sky is excluded.")
+    regions = List(Region(), [], help="Regions to exclude (DS9 text, mappings or files).", level="basic")
+    pixel = Quantity("0.05 deg", unit="deg", above="0 deg", help="Pixel of the grid that the regions are drawn on.")
+    width = Quantity("7.5 deg", unit="deg", above="0 deg", help="Width of that grid, centered on the target.")
+
+    def exclusion_mask(self, center: "SkyCoord") -> "ExclusionMask | None":
+        """The mask that the engine works with; None where nothing is excluded.
+
+        Parameters
+        ----------
+        center : SkyCoord
+            Center of the grid for the regions (TAN projection, icrs).
+        """
+        from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
+
+        mask = ExclusionMask.read(self.mask) if self.mask is not None else None
+        if not self.regions:
+            return mask
+        regions = [region for spec in self.regions for region in make_regions(spec)]
+        drawn = ExclusionMask.from_regions(regions, center, self.pixel, self.width)
+        return drawn if mask is None else mask & drawn

@@ -1,0 +1,19 @@
+"""One source of the model."""
+
+from gammapy_hli.components.model_types import model_types
+from gammapy_hli.core.component import Component
+from gammapy_hli.core.traits import List, Str
+from gammapy_hli.core.typed import ModelSpec
+
+
+class Source(Component):
+    """A source: its spectrum and, where needed, where it is and when it shines."""
+
+    spectral = ModelSpec(
+        model_types("spectral"), required=True, help="Spectral model and its parameters.", level="basic", optional=False
+    )
+    spatial = ModelSpec(model_types("spatial"), help="Spatial model; a 1D analysis needs none.")
+    temporal = ModelSpec(model_types("temporal"), help="Temporal model; null is a steady source.")
+    datasets_names = List(
+        Str(), None, min_length=1, help="Names of the datasets in which the source shines; null for all."
+    )
