@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PSF_WEIGHTS = (0.65, 0.30, 0.05)
+PSF_WEIGHTS = (0.65, 0.31, 0.04)
 """Share of the events in each of the three Gaussians of the point spread function."""
-PSF_SIGMA_RATIOS = (1.0, 1.8, 5.0)
-"""Widths of the three Gaussians in units of the first."""
+PSF_SIGMA_RATIOS = (1.0, 1.6, 2.6)
+"""Widths of the three Gaussians in units of the first; wider tails would leak into reflected regions."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ArrayResponse:
         Gaussian width of ln(energy / energy_true) at high energies.
     psf_sigma : float
         Width of the narrowest Gaussian of the point spread function at 1 TeV on axis [deg];
-        68 % of the events lie within 1.92 times that.
+        68 % of the events lie within 1.78 times that.
     background_rate : float
         Background per time, energy and solid angle at 1 TeV on axis [s-1 TeV-1 sr-1].
     background_index : float
@@ -46,7 +46,7 @@ class ArrayResponse:
     threshold_at_zenith: float = 0.2
     area: float = 2.2e5
     resolution: float = 0.11
-    psf_sigma: float = 0.05
+    psf_sigma: float = 0.047
     background_rate: float = 125.0
     background_index: float = 2.7
 
@@ -79,7 +79,7 @@ class ArrayResponse:
 
     def psf_width(self, energy_true: Array, offset: Array) -> Array:
         """Width of the narrowest Gaussian of the point spread function [deg]."""
-        return self.psf_sigma * (0.7 + 0.3 * energy_true**-0.5) * (1.0 + 0.06 * offset**2)
+        return self.psf_sigma * (0.75 + 0.25 * energy_true**-0.5) * (1.0 + 0.06 * offset**2)
 
     def background(self, energy: Array, offset: Array) -> Array:
         """Background rate [s-1 TeV-1 sr-1]; falls towards the rim as a Gaussian that widens with energy."""

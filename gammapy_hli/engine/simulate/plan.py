@@ -150,7 +150,7 @@ class SimulationPlan(Summary):
             elif source.spatial.tag != "PointSpatialModel":
                 raise InputError(
                     f"source {source.name!r}: got spatial model {source.spatial.tag}; the simulator draws "
-                    "point sources only. Use PointSpatialModel, or leave the spatial model out for a source at the target."
+                    "point sources only. Use PointSpatialModel, or no spatial model for a source at the target."
                 )
         return sources
 
