@@ -42,7 +42,8 @@ def covariance_of_hessian(hessian: Array, held: NDArray[np.bool_]) -> tuple[Arra
     values, vectors = np.linalg.eigh(part * np.outer(scale, scale))
     if len(values) and values[0] < SMALLEST_EIGENVALUE:
         return covariance, False
-    covariance[np.ix_(moving, moving)] = 2.0 * ((vectors / values) @ vectors.T) * np.outer(scale, scale)
+    inverse = 2.0 * ((vectors / values) @ vectors.T) * np.outer(scale, scale)
+    covariance[np.ix_(moving, moving)] = 0.5 * (inverse + inverse.T)
     return covariance, True
 
 
