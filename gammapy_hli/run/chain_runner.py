@@ -18,7 +18,7 @@ from gammapy_hli.run.keys import recipe_key, step_key
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.logs import StepLog, logs_in_file
 from gammapy_hli.run.manifest import FileRecord, InputRecord, Manifest
-from gammapy_hli.run.outdir import check_folder, clean_leftovers, write_config
+from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config
 from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
 from gammapy_hli.run.products import Memory, ProductStore, now
 from gammapy_hli.run.provenance import header_record, provenance_document
@@ -160,6 +160,7 @@ def run_chain(
             lock = stack.enter_context(FolderLock(folder))
             if write_log:
                 _enter_log_file(stack, folder)
+            mark_folder(folder)
             _tidy(folder, lock)
             if config_text is not None:
                 write_config(folder, config_text)

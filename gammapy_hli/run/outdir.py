@@ -17,12 +17,15 @@ CONFIG_FILE = "config.yaml"
 CONFIG_MARK = "# gammapy_hli session: every option in force, with its origin"
 HASH_CACHE = ".hashes.json"
 ITEMS_FOLDER = ".items"
-_OWN_FILES = {LOCK_FILE, HASH_CACHE, ITEMS_FOLDER}
+MARK_FILE = ".gammapy_hli"
+_OWN_FILES = {LOCK_FILE, HASH_CACHE, ITEMS_FOLDER, MARK_FILE}
 _LEFTOVER = re.compile(r"\.(?P<step>.+)\.(?P<kind>new|old)-\d+-[0-9a-f]{8}")
 
 
 def is_ours(folder: Path) -> bool:
     """True where a folder holds a session of gammapy_hli, whole or begun."""
+    if (folder / MARK_FILE).is_file():
+        return True
     with suppress(OSError, UnicodeDecodeError), open(folder / CONFIG_FILE, encoding="utf-8") as stream:
         if stream.readline(200).startswith(CONFIG_MARK):
             return True
@@ -50,6 +53,13 @@ def check_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -> 
         message = f"{path} holds files that are not of gammapy_hli ({shown}); choose an empty folder for general.outdir"
         raise FolderError(f"{message}, or allow it with --overwrite")
     return path
+
+
+def mark_folder(folder: Path) -> None:
+    """Say that the folder is ours, so that a run which ends before its first product can go on."""
+    path = folder / MARK_FILE
+    if not path.exists():
+        write_text(path, "Made by gammapy_hli: the other files here may be replaced when it runs again.\n")
 
 
 def write_config(folder: Path, text: str) -> None:

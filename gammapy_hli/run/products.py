@@ -154,6 +154,21 @@ class ProductStore:
             raise InputError(f"{message} with --force {step.name}") from error
 
 
+class Several(tuple[Any, ...]):
+    """Products of several steps that feed one input: a tuple, and ``steps`` holds the names of the steps."""
+
+    steps: tuple[str, ...]
+
+    def __new__(cls, steps: Sequence[str], products: Sequence[Any]) -> "Several":
+        made = super().__new__(cls, products)
+        made.steps = tuple(steps)
+        return made
+
+    def by_step(self) -> dict[str, Any]:
+        """The products by the name of their step."""
+        return dict(zip(self.steps, self, strict=True))
+
+
 class LazyInputs(Mapping[str, Any]):
     """The inputs of a step as a mapping; a product is read when its item is first taken."""
 
@@ -165,7 +180,7 @@ class LazyInputs(Mapping[str, Any]):
         source = self._wires[role]
         if isinstance(source, str):
             return self._store.product(source)
-        return {name: self._store.product(name) for name in source}
+        return Several(source, [self._store.product(name) for name in source])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._wires)

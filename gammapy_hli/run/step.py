@@ -32,7 +32,7 @@ class Step:
         Those that affect the result; ``general.*`` and options about jobs, logs and paths of output are left out here.
     inputs : mapping of str to str or tuple of str
         For each product type that the tool takes: the step that makes it. Several steps are given as a tuple, and the
-        tool then gets a dict of products by step name.
+        tool then gets a tuple of products (`gammapy_hli.run.products.Several`, which knows the names of the steps).
     files : tuple of path
         Input files that are known before the run.
     """
