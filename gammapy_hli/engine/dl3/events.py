@@ -136,7 +136,7 @@ def read_events(table: FitsTable) -> EventList:
     for name, values in columns.items():
         if values.ndim != 1:
             raise InputError(
-                f"{table.where}, column {name.upper()}: one number a row expected, got {values.shape[1:]}."
+                f"{table.where}, column {name.upper()}: expected one number a row, got {values.shape[1:]} numbers."
             )
     if table.has("EVENT_ID"):
         event_id = table.raw("EVENT_ID").astype(np.int64)

@@ -382,7 +382,7 @@ def _scan(content: bytes) -> tuple[list[_Part], str]:
         name = str(header.get("EXTNAME", "PRIMARY" if not parts else "")).strip().upper()
         parts.append(_Part(name, header, head, start, size))
         head = start + -(-size // BLOCK) * BLOCK
-    if head > len(content) + BLOCK:
+    if head > len(content):
         return parts, f"HDU {len(parts) - 1} ends at byte {head}, the file has {len(content)}"
     return parts, ""
 

@@ -165,11 +165,12 @@ class Gti(Summary):
             HDUVERS="0.3",
             HDUCLAS1="GTI",
             MJDREFI=whole,
-            MJDREFF=fraction,
             TIMEUNIT="s",
             TIMESYS=self.reference.scale.upper(),
             TIMEREF="LOCAL",
         )
+        # as a text card in free format: astropy cuts numbers to 20 characters
+        hdu.header.append(fits.Card.fromstring(f"MJDREFF = {fraction!r:>20}"))
         return hdu
 
     @classmethod

@@ -69,7 +69,7 @@ def read_obs_ids(table: FitsTable, column: str = "OBS_ID") -> np.ndarray:
                 raise ValueError
         except (ValueError, OverflowError):
             raise InputError(
-                f"{table.where}, column {column}, row {row}: {value!r} is no run number; expected a whole number."
+                f"{table.where}, column {column}, row {row}: {str(value)!r} is no run number; expected a whole number."
             ) from None
         numbers[row] = number
     return numbers

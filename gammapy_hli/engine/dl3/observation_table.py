@@ -58,7 +58,12 @@ class ObservationTable(Summary):
             if name not in columns:
                 raise InputError(f"observation table: no column {name!r}; found {', '.join(columns)}.")
             values = np.asarray(columns[name])
-            table[name] = values.astype(_EMPTY[kind] if kind != "U" or not values.size else str)
+            if kind == "U":  # on one line, without blanks around: what a file can give back
+                values = np.array([" ".join(str(text).split()) for text in values.tolist()], dtype=str)
+            values = values.astype(_EMPTY[kind] if kind != "U" or not values.size else str)
+            if kind == "f":
+                values[np.isnan(values)] = np.nan  # one bit pattern for all, so that files give it back
+            table[name] = values
             table[name].description = description
             if unit:
                 table[name].unit = unit

@@ -94,7 +94,5 @@ def read_deadtime_correction(meta: Mapping[str, Any], where: str) -> float:
         value = float("nan")
     if not 0.0 < value <= 1.001:
         found = {key: meta[key] for key in ("DEADC", "LIVETIME", "ONTIME") if key in meta}
-        raise InputError(
-            f"{where}: the dead time correction is {value} (from {found}), expected more than 0, at most 1."
-        )
+        raise InputError(f"{where}: dead time correction {value} (from {found}); expected more than 0, at most 1.")
     return value
