@@ -36,7 +36,7 @@ class Applier:
         if not entry.is_mapping:
             names = ", ".join(list(component.members())[:4])
             message = f"{shown(entry.plain())} is not a section; expected options such as {names}"
-            self._problem(entry, "section", component.path, message)
+            self._problem(entry, "section", component.dotted_path, message)
             return
         if component.is_typed and "type" in entry.value:
             self._member(component, "type", entry.value["type"])
@@ -46,7 +46,8 @@ class Applier:
             entry = Entry(rest, entry.origin, entry.keys)
         found = self._members(component, entry)
         self._refuse_group_conflicts(component, found)
-        for name, (_, child) in found.items():
+        for name, (key, child) in found.items():
+            component.note_place(name, entry.keys.get(key, child.origin))
             self._member(component, name, child)
 
     def _members(self, component: Any, entry: Entry) -> dict[str, tuple[str, Entry]]:
@@ -59,7 +60,9 @@ class Applier:
             elif name in found:
                 message = f"'{key}' and '{found[name][0]}' are the same option"
                 place = entry.keys.get(key, child.origin)
-                self.problems.append(place.problem("duplicate-key", join(component.path, key), message, hint="Keep one of them."))
+                self.problems.append(
+                    place.problem("duplicate-key", join(component.dotted_path, key), message, hint="Keep one of them.")
+                )
             else:
                 self._warn_if_renamed(component, entry, key, name)
                 found[name] = (key, child)
@@ -74,8 +77,8 @@ class Applier:
     def _warn_if_renamed(self, component: Any, entry: Entry, key: str, name: str) -> None:
         if key in component.renamed:
             place = entry.keys.get(key, entry.origin)
-            message = f"'{join(component.path, key)}' is now called '{join(component.path, name)}'"
-            self.problems.append(place.problem("renamed", join(component.path, key), message, warning=True))
+            message = f"'{join(component.dotted_path, key)}' is now called '{join(component.dotted_path, name)}'"
+            self.problems.append(place.problem("renamed", join(component.dotted_path, key), message, warning=True))
 
     def _refuse_group_conflicts(self, component: Any, found: Mapping[str, tuple[str, Entry]]) -> None:
         groups: dict[str, str] = {}
@@ -86,7 +89,7 @@ class Applier:
             if group in groups:
                 other, first = found[groups[group]]
                 message = f"'{key}' and '{other}' exclude each other; '{other}' is set at {first.origin}"
-                self._problem(child, "conflict", join(component.path, key), message, "Keep one of them.")
+                self._problem(child, "conflict", join(component.dotted_path, key), message, "Keep one of them.")
             groups.setdefault(group, name)
 
     def _member(self, component: Any, name: str, child: Entry) -> None:
@@ -112,7 +115,7 @@ class Applier:
             return
         if not child.is_mapping:
             message = f"{shown(child.plain())} is not a mapping from names to sections"
-            self._problem(child, "section", items.path, message)
+            self._problem(child, "section", items.dotted_path, message)
             return
         for name, item in child.value.items():
             try:
@@ -120,9 +123,11 @@ class Applier:
             except ValueError as error:
                 if not isinstance(name, str) or not name.strip() or not items._member.any_name or "." in name:
                     place = child.keys.get(name, item.origin)
-                    self.problems.append(place.problem("name", join(items.path, str(name)), str(error)))
+                    self.problems.append(place.problem("name", join(items.dotted_path, str(name)), str(error)))
                     continue
-            self.section(items.make(name), item)
+            made = items.make(name)
+            items.note_place(name, child.keys.get(name, item.origin))
+            self.section(made, item)
 
     def _option(self, component: Any, option: Option, name: str, child: Entry) -> None:
         try:
@@ -133,7 +138,9 @@ class Applier:
         except InvalidValue as error:
             place = child.at(error.at)
             component.note_problem(name)
-            self.problems.append(place.problem(error.code, join(component.path, name), error.message, hint=error.hint))
+            self.problems.append(
+                place.problem(error.code, join(component.dotted_path, name), error.message, hint=error.hint)
+            )
             return
         component.assign(name, stored, child.origin, inherited=self.inherited)
 
@@ -151,7 +158,7 @@ def _read_words(entry: Entry) -> Entry:
 
 def unknown_key(component: Any, key: Any, place: Any) -> Problem:
     """The problem of a name that a component does not have: siblings are suggested first, then the whole tree."""
-    path = join(component.path, str(key))
+    path = join(component.dotted_path, str(key))
     hint = suggestion(component, str(key))
     return place.problem("unknown-key", path, f"unknown key '{path}'.", hint=hint or _listing(component))
 

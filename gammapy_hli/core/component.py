@@ -5,12 +5,14 @@ Every value remembers all the places that set it. The same checks serve files, t
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from traitlets import HasTraits
 from traitlets.config import Configurable
 
 from gammapy_hli.base.errors import Problem
+from gammapy_hli.base.names import is_name
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.core.apply import Applier, suggestion, unknown_key
 from gammapy_hli.core.entries import Entry, entry_from_python
@@ -72,6 +74,7 @@ class Component(Summary, Configurable):
         self._key = ""
         self._is_frozen = False
         self._bad: set[str] = set()
+        self._places: dict[str, Origin] = {}
 
     @classmethod
     def make(cls, owner: Any, key: str, defaults: Mapping[str, Any]) -> Self:
@@ -125,9 +128,9 @@ class Component(Summary, Configurable):
     # -- place in the tree ---------------------------------------------------------------------------------------
 
     @property
-    def path(self) -> str:
+    def dotted_path(self) -> str:
         """Dotted path in the configuration; empty for the root."""
-        return "" if self._owner is None else join(self._owner.path, self._key)
+        return "" if self._owner is None else join(self._owner.dotted_path, self._key)
 
     @property
     def owner(self) -> Any:
@@ -191,7 +194,9 @@ class Component(Summary, Configurable):
         unused = self._unused()
         found = {}
         for name, member in self.members().items():
-            part = self._children.get(name) if name in unused else self.child(name) if isinstance(member, Member) else None
+            part = (
+                self._children.get(name) if name in unused else self.child(name) if isinstance(member, Member) else None
+            )
             if part is not None:
                 found[name] = part
         found.update({name: part for name, part in self._children.items() if "@" in name})
@@ -211,15 +216,15 @@ class Component(Summary, Configurable):
         """The value of an option as Python code uses it."""
         if name not in self._cache:
             option = self.members()[name]
-            self._cache[name] = option.value(self.stored(name), self.origin(name))
+            self._cache[name] = option.value(self.stored(name), self.origin_of(name))
         return self._cache[name]
 
     def stored(self, name: str) -> Any:
         """The value of an option in canonical plain form."""
         settings = self._settings.get(name)
-        return settings[-1].value if settings else self.default(name)
+        return settings[-1].value if settings else self.default_of(name)
 
-    def default(self, name: str) -> Any:
+    def default_of(self, name: str) -> Any:
         """The default of an option here, in canonical plain form."""
         option = self.members()[name]
         raw = self.raw_default(name)
@@ -229,20 +234,24 @@ class Component(Summary, Configurable):
         """The default of an option here, as it was written."""
         return default_here(self.members(), self._defaults, name)
 
-    def number(self, name: str, unit: str | None = None) -> float | None:
+    def number_of(self, name: str, unit: str | None = None) -> float | None:
         """A quantity as a number in a unit (by default that of the trait), without astropy; None where it is None."""
         stored = self.stored(name)
         return None if stored is None else number_in(stored, unit if unit is not None else self.members()[name].unit)
 
-    def origin(self, name: str) -> Origin:
+    def origin_of(self, name: str) -> Origin:
         """Who set an option last."""
         settings = self._settings.get(name)
-        return settings[-1].origin if settings else DEFAULT_ORIGIN
+        return settings[-1].origin if settings else self._places.get(name, DEFAULT_ORIGIN)
 
-    def history(self, name: str) -> tuple[Setting, ...]:
+    def note_place(self, name: str, origin: Origin) -> None:
+        """Remember where the key of a member stands."""
+        self._places[name] = origin
+
+    def history_of(self, name: str) -> tuple[Setting, ...]:
         """All settings of an option, the default first."""
         member = self.members()[name]
-        first = self.default(name) if isinstance(member, Option) else None
+        first = self.default_of(name) if isinstance(member, Option) else None
         return (Setting(first, DEFAULT_ORIGIN), *self._settings.get(name, ()))
 
     def is_set(self, name: str) -> bool:
@@ -252,7 +261,7 @@ class Component(Summary, Configurable):
     def is_changed(self, name: str) -> bool:
         """Whether somebody set it to something else than the default."""
         option = self.members()[name]
-        return self.is_set(name) and option.key(self.stored(name)) != option.key(self.default(name))
+        return self.is_set(name) and option.key(self.stored(name)) != option.key(self.default_of(name))
 
     def assign(self, name: str, stored: Any, origin: Origin, *, inherited: bool = False) -> None:
         """Record a checked value; the others of its choice group become None."""
@@ -278,20 +287,47 @@ class Component(Summary, Configurable):
                 self._trait_values[other] = None
                 self._cache.pop(other, None)
 
+    def copy_settings(self, other: "Component") -> None:
+        """Take over all settings of another component of the same class, marked as inherited."""
+        for name, settings in other._settings.items():
+            self._settings[name] = [replace(setting, inherited=True) for setting in settings]
+            self._trait_values[name] = settings[-1].value
+        self._bad |= other._bad
+        self._places = dict(other._places)
+        for name, part in other._children.items():
+            made = self.make_child(name)
+            if isinstance(part, NamedItems):
+                for key, item in part.items():
+                    made.make(key).copy_settings(item)
+                    made.note_place(key, part.origin_of(key))
+            else:
+                made.copy_settings(part)
+
+    def make_labelled(self, key: str) -> "Component":
+        """The second instance ``x@label`` of the part ``x``, new with the settings of ``x`` where there is none."""
+        if key not in self._children:
+            name = key.partition("@")[0]
+            base = self.child(name)
+            made: Component = self.members()[name].make_child(self)
+            made._key = key
+            made.copy_settings(base)
+            self._children[key] = made
+        return self._children[key]  # type: ignore[no-any-return]
+
     # -- Python --------------------------------------------------------------------------------------------------
 
     def update(self, options: Mapping[str, Any], /, **more: Any) -> Self:
         """Set several options; all problems are raised together, and then nothing is half done that could be checked."""
         problems: list[Problem] = []
         for given in (options, more):
-            self.refuse_if_frozen(self.path) if given else None
+            self.refuse_if_frozen(self.dotted_path) if given else None
             Applier(problems).section(self, entry_from_python(given))
         self._raise_errors(problems)
         return self
 
     def assign_from_python(self, name: str, value: Any) -> None:
         """What ``component.name = value`` does."""
-        self.refuse_if_frozen(join(self.path, name))
+        self.refuse_if_frozen(join(self.dotted_path, name))
         problems: list[Problem] = []
         entry = entry_from_python({name: value})
         Applier(problems).section(self, entry)
@@ -335,7 +371,9 @@ class Component(Summary, Configurable):
     def has_own(self, name: str) -> bool:
         """Whether a member, or another one of its choice group, was set for this very instance."""
         group = self.members()[name].group
-        names = [other for other, member in self.members().items() if other == name or (group and member.group == group)]
+        names = [
+            other for other, member in self.members().items() if other == name or (group and member.group == group)
+        ]
         return any(not setting.inherited for other in names for setting in self._settings.get(other, ()))
 
     @contextmanager
@@ -352,7 +390,7 @@ class Component(Summary, Configurable):
         node: Any = self
         while node is not None:
             if getattr(node, "_is_frozen", False):
-                who = node.path or type(node).__name__
+                who = node.dotted_path or type(node).__name__
                 message = f"options cannot change while '{who}' runs"
                 raise OptionError(Problem("frozen", path, message, "Python", hint="set them before the run"))
             node = node.owner
@@ -375,17 +413,24 @@ class Component(Summary, Configurable):
             return getattr(self, found)
         hint = suggestion(self, name)
         message = f"{type(self).__name__} has no option or attribute '{name}'."
-        raise UnknownOptionError(Problem("unknown-key", join(self.path, name), message, "Python", hint=hint))
+        raise UnknownOptionError(Problem("unknown-key", join(self.dotted_path, name), message, "Python", hint=hint))
 
     def __getitem__(self, path: str) -> Any:
         """The component, named item or value at a dotted path."""
         node: Any = self
         for name in split_path(path):
             if isinstance(node, Component):
-                node = node._children[name] if name in node._children else getattr(node, name)
+                node = node.make_labelled(name) if node.can_label(name) else getattr(node, name)
             else:
                 node = node[name]
         return node
+
+    @classmethod
+    def can_label(cls, key: str) -> bool:
+        """Whether ``x@label`` can be an instance here: ``x`` is a step."""
+        name, at, label = key.partition("@")
+        member = cls.members().get(name)
+        return bool(at) and is_name(label) and isinstance(member, Slot) and hasattr(member.component, "produces")
 
     def __setitem__(self, path: str, value: Any) -> None:
         above, _, name = path.rpartition(".")
@@ -408,12 +453,12 @@ class Component(Summary, Configurable):
         self, name: str, message: str, *, code: str = "cross-check", hint: str | None = None, warning: bool = False
     ) -> Problem:
         """A `Problem` at the place where an option of this component was set."""
-        origin = self.origin(name) if name in self.members() else DEFAULT_ORIGIN
-        return origin.problem(code, join(self.path, name), message, hint=hint, warning=warning)
+        origin = self.origin_of(name) if name in self.members() else DEFAULT_ORIGIN
+        return origin.problem(code, join(self.dotted_path, name), message, hint=hint, warning=warning)
 
-    def place(self, name: str) -> str:
+    def place_of(self, name: str) -> str:
         """Value of an option and who set it, for messages that name two places: ``0.1 TeV (crab.yaml:7:17)``."""
-        return f"{self.members()[name].to_text(self.stored(name))} ({self.origin(name)})"
+        return f"{self.members()[name].to_text(self.stored(name))} ({self.origin_of(name)})"
 
     def note_problem(self, name: str) -> None:
         """Remember that an option was given a value that it cannot take, so that no cross check looks at it."""
@@ -427,12 +472,12 @@ class Component(Summary, Configurable):
     # -- showing -------------------------------------------------------------------------------------------------
 
     def to_plain(self, *, only_set: bool = False) -> dict[str, Any]:
-        """Options in nested plain mappings.
+        """Options in nested plain mappings; of alternatives only the one that is chosen.
 
         Parameters
         ----------
         only_set : bool
-            Only what somebody set.
+            Only what somebody set; in a labelled section what was set for that label.
         """
         plain: dict[str, Any] = {}
         unused = self._unused()
@@ -440,26 +485,28 @@ class Component(Summary, Configurable):
             if member.internal:
                 continue
             if isinstance(member, Option):
-                settings = self._settings.get(name)
-                if not only_set or (settings and not settings[-1].cleared):
+                if not only_set or self.is_own(name):
                     plain[name] = thaw(self.stored(name))
-            elif not (name in unused and not (only_set and name in self._children)):
-                part = self.child(name) if not only_set else self._children.get(name)
-                if part is None and (not only_set or self.is_set(name)):
-                    plain[name] = None
-                elif isinstance(part, NamedItems):
-                    plain[name] = {key: item.to_plain(only_set=only_set) for key, item in part.items()}
-                elif part is not None:
-                    inside = part.to_plain(only_set=only_set)
-                    if inside or not only_set or self.is_set(name):
-                        plain[name] = inside
-        if only_set and isinstance(self.stored("type") if "type" in self.members() else None, str):
-            plain = {"type": self.stored("type"), **plain}
+            elif only_set:
+                plain.update(self._part_as_set(name))
+            elif name not in unused:
+                plain[name] = _part_plain(self.child(name), only_set=False)
+        plain.update({key: _part_plain(part, only_set) for key, part in self._children.items() if "@" in key})
         return plain
+
+    def is_own(self, name: str) -> bool:
+        """Whether it was set for this very instance, not by inheritance or by its choice group."""
+        settings = self._settings.get(name)
+        return bool(settings) and not settings[-1].cleared and not settings[-1].inherited
+
+    def _part_as_set(self, name: str) -> dict[str, Any]:
+        part = self._children.get(name)
+        inside = _part_plain(part, only_set=True)
+        return {name: inside} if inside or self.is_own(name) else {}
 
     def summary(self) -> dict[str, Any]:
         """Options that are set or shown in everyday help, in canonical text."""
-        return {name: _shown(value) for name, value in self.to_plain().items()}
+        return self.to_plain()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
@@ -487,7 +534,7 @@ def split_path(path: str) -> list[str]:
     return [name for name in path.split(".") if name]
 
 
-def _shown(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _shown(item) for key, item in value.items()}
-    return value
+def _part_plain(part: Any, only_set: bool) -> Any:
+    if isinstance(part, NamedItems):
+        return {key: item.to_plain(only_set=only_set) for key, item in part.items()}
+    return None if part is None else part.to_plain(only_set=only_set)

@@ -219,4 +219,9 @@ def plain_value(raw: Any) -> Any:
 def check_key(key: str, allowed: Sequence[str]) -> None:
     """InvalidValue where a mapping value has a key that it cannot have, with a suggestion."""
     if key not in allowed:
-        raise InvalidValue(f"unknown key '{key}'.{did_you_mean(key, allowed)} Allowed: {', '.join(allowed)}", None, "unknown-key", (key,))
+        raise InvalidValue(
+            f"unknown key '{key}'.{did_you_mean(key, allowed)} Allowed: {', '.join(allowed)}",
+            None,
+            "unknown-key",
+            (key,),
+        )

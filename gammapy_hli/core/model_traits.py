@@ -97,7 +97,9 @@ class ModelParameter(Option):
             return raw
         if key == "link":
             if raw is not None and not isinstance(raw, str):
-                raise InvalidValue(f"{shown(raw)} is not the name of a parameter", "write e.g. crab.spectral.index", "type")
+                raise InvalidValue(
+                    f"{shown(raw)} is not the name of a parameter", "write e.g. crab.spectral.index", "type"
+                )
             return raw
         return _check_prior(raw)
 
@@ -169,7 +171,9 @@ def _check_prior(raw: Any) -> Any:
     if kind == "gauss" and values["sigma"] <= 0:
         raise InvalidValue(f"sigma {shown(values['sigma'])} is not positive", None, "range", (kind, "sigma"))
     if kind == "uniform" and values["min"] >= values["max"]:
-        raise InvalidValue(f"min {shown(values['min'])} is not below max {shown(values['max'])}", None, "order", (kind,))
+        raise InvalidValue(
+            f"min {shown(values['min'])} is not below max {shown(values['max'])}", None, "order", (kind,)
+        )
     return {kind: plain_value({key: values[key] for key in keys})}
 
 
@@ -187,4 +191,10 @@ class Prior(Option):
             return {"type": "object", "properties": numbers_, "required": list(keys), "additionalProperties": False}
 
         properties = {kind: shape(keys) for kind, keys in _PRIORS.items()}
-        return {"type": "object", "properties": properties, "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
+        return {
+            "type": "object",
+            "properties": properties,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        }

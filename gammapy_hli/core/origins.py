@@ -51,11 +51,15 @@ class Origin:
     def problem(self, code: str, path: str, message: str, *, hint: str | None = None, warning: bool = False) -> Problem:
         """A `Problem` at this place; on the command line it shows the option as it was typed."""
         severity: Literal["error", "warning"] = "warning" if warning else "error"
+        if hint and hint[0].islower() and (message[-1:].isalnum() or message[-1:] in ("'", '"', ")")):
+            message = f"{message};"
         if self.kind == "file":
             return Problem(
                 code, path, message, self.file, self.line, self.column, hint, self.text or None, severity, self.length
             )
         if self.kind == COMMAND_LINE:
+            if self.text and path not in message and not path.endswith(self.text):
+                message = f"{path}: {message}"
             return Problem(code, self.text or path, message, COMMAND_LINE, hint=hint, severity=severity)
         return Problem(code, path, message, PYTHON if self.kind == PYTHON else None, hint=hint, severity=severity)
 

@@ -57,7 +57,11 @@ def string_text(text: str) -> str:
 
 def key_text(key: str) -> str:
     """A key of a mapping as YAML; as `string_text`, but ``on`` and ``yes`` are plain names here."""
-    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_@+.-]*", key) and isinstance(scalar_value(key), str) else string_text(key)
+    return (
+        key
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_@+.-]*", key) and isinstance(scalar_value(key), str)
+        else string_text(key)
+    )
 
 
 def freeze(value: Any) -> Any:

@@ -51,7 +51,9 @@ def _from_mapping(raw: Mapping[Any, Any], unit: str) -> tuple[float, str]:
         check_key(str(key), ("value", "unit"))
     number = raw.get("value")
     if isinstance(number, bool) or not isinstance(number, numbers.Real):
-        raise InvalidValue(f"value {shown(number)} is not a number", "write {value: 1, unit: " + (unit or "''") + "}", "type")
+        raise InvalidValue(
+            f"value {shown(number)} is not a number", "write {value: 1, unit: " + (unit or "''") + "}", "type"
+        )
     given = raw.get("unit", "")
     if not isinstance(given, str):
         raise InvalidValue(f"unit {shown(given)} is not text", None, "type", ("unit",))
@@ -80,7 +82,9 @@ def _from_text(raw: str, unit: str) -> tuple[float, str]:
     number, given = float(match.group(1)), " ".join(match.group(2).split())
     _check_finite(number, raw)
     if re.match(rf"{NUMBER}(\s|$|[A-Za-z])", given) and not given.startswith("1 /"):
-        raise InvalidValue(f"{shown(raw)} holds two numbers; expected one number and a unit", _example(None, unit), "two-numbers")
+        raise InvalidValue(
+            f"{shown(raw)} holds two numbers; expected one number and a unit", _example(None, unit), "two-numbers"
+        )
     if given == "" and unit != "":
         raise InvalidValue(f"{raw.strip()} has no unit", _example(raw.strip(), unit), "no-unit")
     if re.match(r"[:°'\"]", given):
@@ -104,7 +108,8 @@ def check_unit(given: str, unit: str, raw: Any) -> None:
         factor = conversion_factor(given, unit)
     except (ValueError, TypeError) as error:
         words = " ".join(str(error).split())
-        mean = words[words.find("Did you mean") :] if "Did you mean" in words else None
+        found = re.search(r"Did you mean [^?]*\?", words)
+        mean = found.group() if found else None
         message = f"{shown(raw)}: '{given}' is not a unit; expected a unit convertible to {unit_name(unit)}"
         raise InvalidValue(message, mean, "unit") from None
     if factor is None:
@@ -217,7 +222,9 @@ class QuantityList(List):
         numbers_in_unit = [number_in(item, self.unit) for item in stored]
         for number in range(1, len(stored)):
             if self.increasing and numbers_in_unit[number] <= numbers_in_unit[number - 1]:
-                message = f"{shown(stored[number])} stands behind {shown(stored[number - 1])}; expected increasing values"
+                message = (
+                    f"{shown(stored[number])} stands behind {shown(stored[number - 1])}; expected increasing values"
+                )
                 raise InvalidValue(message, None, "order", (number,))
 
     def make(self, stored: list[Any], origin: Origin | None) -> Any:

@@ -43,7 +43,12 @@ class _Number(Option):
         return InvalidValue(f"{shown(raw)} is not {self.expected()}", hint, "type")
 
     def value_schema(self) -> dict[str, Any]:
-        words = {"minimum": self.min, "maximum": self.max, "exclusiveMinimum": self.above, "exclusiveMaximum": self.below}
+        words = {
+            "minimum": self.min,
+            "maximum": self.max,
+            "exclusiveMinimum": self.above,
+            "exclusiveMaximum": self.below,
+        }
         return {**self._type_schema(), **{key: bound for key, bound in words.items() if bound is not None}}
 
     def _type_schema(self) -> dict[str, Any]:
@@ -176,7 +181,12 @@ class Path(Option, traitlets.Unicode):
     """
 
     def __init__(
-        self, default: Any = NOT_GIVEN, *, role: Literal["input", "output"] = "input", folder: bool = False, **metadata: Any
+        self,
+        default: Any = NOT_GIVEN,
+        *,
+        role: Literal["input", "output"] = "input",
+        folder: bool = False,
+        **metadata: Any,
     ):
         self.role = role
         self.folder = folder

@@ -10,9 +10,8 @@ from typing import Any
 from gammapy_hli.core.container_traits import check_key
 from gammapy_hli.core.option import InvalidValue, Option, shown
 from gammapy_hli.core.origins import Origin
-from gammapy_hli.core.plain import thaw
+from gammapy_hli.core.plain import format_number, thaw
 from gammapy_hli.core.quantity_traits import NUMBER, number_in, split_quantity
-from gammapy_hli.core.plain import format_number
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?Z?")
 SCALES = ("utc", "tt", "tai", "tdb", "tcb", "tcg", "ut1")
@@ -188,7 +187,9 @@ def check_position(raw: Any) -> dict[str, Any]:
         check_key(str(key), ("frame", "lon", "lat"))
     frame = raw.get("frame", "icrs")
     if frame not in FRAMES:
-        raise InvalidValue(f"frame {shown(frame)} is not allowed. Allowed: {', '.join(FRAMES)}", None, "choice", ("frame",))
+        raise InvalidValue(
+            f"frame {shown(frame)} is not allowed. Allowed: {', '.join(FRAMES)}", None, "choice", ("frame",)
+        )
     missing = [key for key in ("lon", "lat") if raw.get(key) is None]
     if missing:
         raise InvalidValue(f"{missing[0]} is missing; expected {SkyPosition.kind}", code="missing")
@@ -227,9 +228,13 @@ def _check_angle(raw: Any, *, is_lat: bool) -> str:
         stored = f"{format_number(number)} {unit}"
     degrees = _angle_key(stored)
     if is_lat and not -90 <= degrees <= 90:
-        raise InvalidValue(f"{shown(raw)} is out of range; expected a latitude between -90 deg and 90 deg", code="range")
+        raise InvalidValue(
+            f"{shown(raw)} is out of range; expected a latitude between -90 deg and 90 deg", code="range"
+        )
     if not is_lat and not -360 <= degrees <= 360:
-        raise InvalidValue(f"{shown(raw)} is out of range; expected a longitude between 0 deg and 360 deg", code="range")
+        raise InvalidValue(
+            f"{shown(raw)} is out of range; expected a longitude between 0 deg and 360 deg", code="range"
+        )
     return stored
 
 
@@ -368,9 +373,13 @@ def _check_region_text(raw: str) -> str:
     frame, shape = (match.group("frame") or "").lower(), match.group("shape").lower()
     if frame not in _DS9_FRAMES:
         got = f"frame '{frame}' is not allowed" if frame else "no frame is given"
-        raise InvalidValue(f"{shown(raw)}: {got}. Allowed: {', '.join(_DS9_FRAMES)}", 'write e.g. "icrs;circle(...)"', "choice")
+        raise InvalidValue(
+            f"{shown(raw)}: {got}. Allowed: {', '.join(_DS9_FRAMES)}", 'write e.g. "icrs;circle(...)"', "choice"
+        )
     if shape not in _DS9_SHAPES:
-        raise InvalidValue(f"{shown(raw)}: shape '{shape}' is not allowed. Allowed: {', '.join(_DS9_SHAPES)}", code="choice")
+        raise InvalidValue(
+            f"{shown(raw)}: shape '{shape}' is not allowed. Allowed: {', '.join(_DS9_SHAPES)}", code="choice"
+        )
     if not all(re.match(r"[-+]?[0-9.]", word.strip()) for word in match.group("numbers").split(",")):
         raise InvalidValue(f"{shown(raw)}: expected numbers in the brackets", code="type")
     return text
@@ -390,7 +399,9 @@ def _check_region_mapping(raw: Mapping[Any, Any]) -> dict[str, Any]:
         missing = [key for key in keys if key not in values and key not in _OPTIONAL_KEYS]
         if missing:
             raise InvalidValue(f"{missing[0]} is missing; a {shape} has {', '.join(keys)}", code="missing")
-        return {shape: {key: _check_region_value(key, kind, values[key]) for key, kind in keys.items() if key in values}}
+        return {
+            shape: {key: _check_region_value(key, kind, values[key]) for key, kind in keys.items() if key in values}
+        }
     except InvalidValue as error:
         raise error.inside(shape) from None
 
@@ -413,6 +424,8 @@ def _check_region_value(key: str, kind: str, raw: Any) -> Any:
 
 def _from_region(raw: Any) -> str:
     """DS9 text of a `regions` object."""
-    lines = [line for line in raw.serialize(format="ds9", precision=12).splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in raw.serialize(format="ds9", precision=12).splitlines() if line and not line.startswith("#")
+    ]
     text = ";".join(line.strip() for line in lines)
     return _check_region_text(text.split("#")[0].strip())

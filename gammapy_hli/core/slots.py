@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from gammapy_hli.core.option import NOT_GIVEN, Level
+from gammapy_hli.core.origins import DEFAULT_ORIGIN, Origin
 from gammapy_hli.core.scalar_traits import Choice
 
 if TYPE_CHECKING:
@@ -176,12 +177,12 @@ class NamedItems(Mapping[str, Any]):
     """The live items of a `Named`: a mapping from name to component, also reachable as attributes."""
 
     def __init__(self, owner: Any, member: "Named"):
-        self.__dict__.update(_owner=owner, _member=member, _items={})
+        self.__dict__.update(_owner=owner, _member=member, _items={}, _places={})
 
     @property
-    def path(self) -> str:
+    def dotted_path(self) -> str:
         """Dotted path."""
-        return join(self._owner.path, self._member.name)
+        return join(self._owner.dotted_path, self._member.name)
 
     @property
     def owner(self) -> Any:
@@ -193,6 +194,14 @@ class NamedItems(Mapping[str, Any]):
         if name not in self._items:
             self._items[name] = self._member.component.make(self, name, self._member.defaults)
         return self._items[name]
+
+    def note_place(self, name: str, origin: Origin) -> None:
+        """Remember where an item was named."""
+        self._places.setdefault(name, origin)
+
+    def origin_of(self, name: str) -> Origin:
+        """Where an item was named first."""
+        return self._places.get(name, DEFAULT_ORIGIN)
 
     def defaults_of_child(self, name: str) -> Mapping[str, Any]:
         """Items have the defaults of the declaration only."""
@@ -211,7 +220,7 @@ class NamedItems(Mapping[str, Any]):
         self._owner.assign_from_python(self._member.name, {name: value})
 
     def __delitem__(self, name: str) -> None:
-        self._owner.refuse_if_frozen(join(self.path, name))
+        self._owner.refuse_if_frozen(join(self.dotted_path, name))
         del self._items[name]
 
     def __getattr__(self, name: str) -> Any:
@@ -219,13 +228,15 @@ class NamedItems(Mapping[str, Any]):
             raise AttributeError(name)
         if name in self._items:
             return self._items[name]
-        raise AttributeError(f"{self.path} has no item '{name}'. It has: {', '.join(self._items) or 'none'}")
+        raise AttributeError(f"{self.dotted_path} has no item '{name}'. It has: {', '.join(self._items) or 'none'}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self.path or self._member.name}: {len(self)} items", *(f"  {name}" for name in self)])
+        return "\n".join(
+            [f"{self.dotted_path or self._member.name}: {len(self)} items", *(f"  {name}" for name in self)]
+        )
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._items]

@@ -48,8 +48,7 @@ class Tool(Component):
     inputs = Mapping(
         OneOrMore(Str()),
         {},
-        help="Steps that the inputs come from, where there is more than one: {datasets: [reduction@hess, reduction@magic]}. "
-        "Keys are products or the steps that make them.",
+        help="Steps that the inputs come from, where there are two: {datasets: [reduction@hess, reduction@magic]}.",
     )
 
     exit_stack: ExitStack

@@ -107,6 +107,11 @@ class TypedComponent(Component):
         for apply in () if had_type else waiting:
             apply()
 
+    def copy_settings(self, other: Component) -> None:
+        """As for every component, the type first."""
+        self.__class__ = type(other)  # type: ignore[assignment]
+        super().copy_settings(other)
+
     def wait_for_type(self, apply: Callable[[], None]) -> bool:
         """Whether there is no type yet; what is set is then looked at as soon as there is one."""
         if self._model_type is None:

@@ -12,7 +12,17 @@ _TOKEN = re.compile(r"([A-Za-z%]+)(?:\*\*|\^)?\(?([-+]?[0-9]+)?\)?")
 
 # exponents of (length in cm, time in s, mass in g, angle in rad, photons) and the factor to those
 _LENGTH = {"cm": "1", "m": "1e2", "km": "1e5", "mm": "1e-1"}
-_TIME = {"s": "1", "ms": "1e-3", "us": "1e-6", "ns": "1e-9", "min": "60", "h": "3600", "hr": "3600", "d": "86400", "day": "86400"}
+_TIME = {
+    "s": "1",
+    "ms": "1e-3",
+    "us": "1e-6",
+    "ns": "1e-9",
+    "min": "60",
+    "h": "3600",
+    "hr": "3600",
+    "d": "86400",
+    "day": "86400",
+}
 _EV = Fraction("1.602176634e-12")  # in erg, exact in the SI of 2019
 _ENERGY = {"eV": "1", "keV": "1e3", "MeV": "1e6", "GeV": "1e9", "TeV": "1e12", "PeV": "1e15"}
 

@@ -1,0 +1,129 @@
+"""The configuration in force, written back as YAML: every option with its origin as a comment.
+
+Reading the text back gives the same values. Relative inputs are rewritten so that they hold from the folder it is written to.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.core.chain import step_name, steps_of, tool_slots
+from gammapy_hli.core.component import Component
+from gammapy_hli.core.container_traits import List, Mapping
+from gammapy_hli.core.option import Option
+from gammapy_hli.core.origins import Origin
+from gammapy_hli.core.plain import key_text, plain_text
+from gammapy_hli.core.scalar_traits import Path
+from gammapy_hli.core.sky_traits import Region, is_region_file
+from gammapy_hli.core.slots import NamedItems
+from gammapy_hli.core.sources import CONFIG_VERSION
+
+
+def effective_yaml(root: Component, folder: str | os.PathLike[str] | None = None, *, comments: bool = True) -> str:
+    """All options in force as YAML.
+
+    Parameters
+    ----------
+    root : Component
+        The tree of options.
+    folder : path, optional
+        Where the text will stand; relative inputs are rewritten for it. None leaves them as they were written.
+    comments : bool
+        Whether each line tells who set the value.
+
+    Returns
+    -------
+    str
+    """
+    writer = _Writer(None if folder is None else FilePath(os.path.abspath(folder)), comments)
+    lines = [f"config_version: {CONFIG_VERSION}"]
+    for name, member in root.members().items():
+        if isinstance(member, Option) and not member.internal and name != "steps":
+            lines += writer.option(root, name, 0)
+    tools = tool_slots(type(root))
+    steps = steps_of(root)
+    if tools:
+        lines.append(f"steps: {plain_text(list(steps))}")
+    sections = {step.partition("@")[0] for step in steps}
+    for name, part in root.parts().items():
+        if "@" in name or (name in tools and name not in sections):
+            continue
+        lines += ["", *writer.part(name, part, 0, own=False)]
+    for name in steps:
+        if "@" in name:
+            lines += writer.part(step_name(type(root), name), root.make_labelled(name), 0, own=True)
+    return "\n".join(lines) + "\n"
+
+
+def value_text(root: Component, path: str) -> str:
+    """The canonical text of one option."""
+    above, _, name = path.rpartition(".")
+    component = root[above] if above else root
+    return plain_text(component.stored(name))
+
+
+class _Writer:
+    def __init__(self, folder: FilePath | None, comments: bool):
+        self.folder = folder
+        self.comments = comments
+
+    def part(self, name: str, part: Any, depth: int, own: bool) -> list[str]:
+        indent = "  " * depth
+        key = name if "@" in name else key_text(name)
+        if part is None:
+            return [f"{indent}{key}: null"]
+        inside = list(self.inside(part, depth + 1, own))
+        if inside:
+            return [f"{indent}{key}:", *inside]
+        return [] if own else [f"{indent}{key}: {{}}"]
+
+    def inside(self, part: Any, depth: int, own: bool) -> Iterator[str]:
+        if isinstance(part, NamedItems):
+            for name, item in part.items():
+                yield from self.part(name, item, depth, own)
+            return
+        unused = part._unused()
+        for name, member in part.members().items():
+            if member.internal or name in unused:
+                continue
+            if isinstance(member, Option):
+                if not own or part.is_own(name):
+                    yield from self.option(part, name, depth)
+            elif not own or name in part._children or part.is_own(name):
+                yield from self.part(name, part.child(name), depth, own)
+
+    def option(self, component: Component, name: str, depth: int) -> list[str]:
+        option = component.members()[name]
+        stored = component.stored(name)
+        settings = component._settings.get(name)
+        was_cleared = bool(settings) and settings[-1].cleared
+        if stored is None and (option.required or was_cleared or option.group is not None):
+            return []
+        origin = component.origin_of(name)
+        text = plain_text(self.rewritten(option, stored, origin))
+        line = f"{'  ' * depth}{name}: {text}"
+        return [f"{line}  # {origin}" if self.comments else line]
+
+    def rewritten(self, option: Option, stored: Any, origin: Origin) -> Any:
+        """The value with relative inputs as they hold from the folder."""
+        if stored is None or self.folder is None:
+            return stored
+        if isinstance(option, List) and isinstance(stored, list):
+            return [self.rewritten(option.item, item, origin) for item in stored]
+        if isinstance(option, List):
+            return self.rewritten(option.item, stored, origin)
+        if isinstance(option, Mapping):
+            return {key: self.rewritten(option.item, item, origin) for key, item in stored.items()}
+        is_input = isinstance(option, Path) and option.role == "input"
+        if is_input or (isinstance(option, Region) and is_region_file(stored)):
+            return relative_path(stored, origin.folder, self.folder)
+        return stored
+
+
+def relative_path(written: str, before: FilePath | None, after: FilePath) -> str:
+    """A path that is relative to one folder (None: the working directory) as it is relative to another."""
+    if os.path.isabs(written) or written.startswith(("$", "~")):
+        return written
+    full = os.path.join(os.path.realpath(before or "."), written)
+    return os.path.relpath(full, os.path.realpath(after))
