@@ -18,7 +18,7 @@ from gammapy_hli.engine.models.specs import ComponentSpec, ModelSpec, ParameterS
 from gammapy_hli.engine.models.spectral.base import SpectralModel
 from gammapy_hli.engine.models.temporal import TemporalModel
 
-__all__ = ["build_models", "make_spectral", "spectral_class"]
+__all__ = ["build_models", "build_spectral", "make_spectral", "spectral_class"]
 
 
 def spectral_class(entry: ModelEntry) -> type[SpectralModel]:
@@ -59,7 +59,7 @@ def build_models(specs: list[ModelSpec], checker: ModelChecker, strict_links: bo
     made: list[AnyModel] = []
     for spec in specs:
         try:
-            made.append(_build_model(spec, checker))
+            made.append(_build_model(spec))
         except InputError as error:
             checker.report(spec.node, spec.path, str(error))
     if checker.problems:
@@ -71,8 +71,8 @@ def build_models(specs: list[ModelSpec], checker: ModelChecker, strict_links: bo
     return models
 
 
-def _build_model(spec: ModelSpec, checker: ModelChecker) -> AnyModel:
-    spectral = None if spec.spectral is None else _build_spectral(spec.spectral, checker)
+def _build_model(spec: ModelSpec) -> AnyModel:
+    spectral = None if spec.spectral is None else build_spectral(spec.spectral)
     if spec.is_background:
         return FoVBackgroundModel(spec.name, spectral)
     assert spectral is not None  # the checker reports a source without a spectrum
@@ -84,14 +84,15 @@ def _build_model(spec: ModelSpec, checker: ModelChecker) -> AnyModel:
     return SkyModel(spec.name, spectral, spatial, temporal, spec.datasets_names, spec.apply_irf)
 
 
-def _build_spectral(spec: ComponentSpec, checker: ModelChecker) -> SpectralModel:
+def build_spectral(spec: ComponentSpec) -> SpectralModel:
+    """A spectral model from a checked specification."""
     options: dict[str, Any] = {}
     for option in spec.entry.options:
         value = spec.options.get(option.name)
         if value is None:
             continue
         if option.type == "model":
-            value = _build_spectral(value, checker)
+            value = build_spectral(value)
         elif option.type == "quantities":
             value = u.Quantity(*value)
         options[option.name] = value
@@ -136,7 +137,9 @@ def _linked(model: str, spec: ModelSpec) -> list[tuple[str, ParameterSpec]]:
     found: list[tuple[str, ParameterSpec]] = []
 
     def walk(component: ComponentSpec, prefix: str) -> None:
-        found.extend((f"{prefix}.{name}", given) for name, given in component.parameters.items() if given.link is not None)
+        found.extend(
+            (f"{prefix}.{name}", given) for name, given in component.parameters.items() if given.link is not None
+        )
         for name, option in component.options.items():
             if isinstance(option, ComponentSpec):
                 walk(option, f"{prefix}.{name}")

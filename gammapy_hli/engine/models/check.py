@@ -26,7 +26,10 @@ _PARAMETER_KEYS = ("value", "unit", "min", "max", "frozen", "error", "prior", "l
 _IGNORED_KEYS = ("name", "interp", "scale_method", "scale_transform", "scale", "factor") + tuple(
     f"scan_{word}" for word in ("min", "max", "n_values", "n_sigma", "values")
 )
-_SHORT_PRIORS = {"gauss": ("GaussianPrior", {"mean": "mu", "sigma": "sigma"}), "uniform": ("UniformPrior", {"min": "min", "max": "max"})}
+_SHORT_PRIORS = {
+    "gauss": ("GaussianPrior", {"mean": "mu", "sigma": "sigma"}),
+    "uniform": ("UniformPrior", {"min": "min", "max": "max"}),
+}
 _IRFS = ("exposure", "psf", "edisp")
 
 
@@ -82,7 +85,9 @@ class ModelChecker:
             if spec is None:
                 continue
             if any((spec.name, spec.is_background) == (other.name, other.is_background) for other in specs):
-                self.report(child, spec.path, f"a second model is named {spec.name!r}; every model needs a name of its own")
+                self.report(
+                    child, spec.path, f"a second model is named {spec.name!r}; every model needs a name of its own"
+                )
             specs.append(spec)
         return specs
 
@@ -95,11 +100,15 @@ class ModelChecker:
         if tag not in ("SkyModel", "sky-model"):
             known = ("SkyModel", "FoVBackgroundModel")
             hint = did_you_mean(str(tag), known)
-            self.report(type_node or node, f"{path}.type", f"unknown model type {tag!r}.{hint} Allowed: {', '.join(known)}.")
+            self.report(
+                type_node or node, f"{path}.type", f"unknown model type {tag!r}.{hint} Allowed: {', '.join(known)}."
+            )
             return None
         name = entries["name"].value if "name" in entries else None
         if not isinstance(name, str) or not name:
-            self.report(entries.get("name", node), f"{path}.name", "the model has no name (text); write e.g. 'name: crab'")
+            self.report(
+                entries.get("name", node), f"{path}.name", "the model has no name (text); write e.g. 'name: crab'"
+            )
             return None
         return self.source(name, node, name, extra=("name", "type"))
 
@@ -113,7 +122,9 @@ class ModelChecker:
         if "spectral" in node.value:
             spec.spectral = self.component(node.value["spectral"], "spectral", f"{spec.path}.spectral")
         if "spatial" in node.value:
-            self.report(node.value["spatial"], f"{spec.path}.spatial", "spatial models of a background are not supported")
+            self.report(
+                node.value["spatial"], f"{spec.path}.spatial", "spatial models of a background are not supported"
+            )
         return spec
 
     def source(self, name: str, node: Node, path: str, extra: tuple[str, ...] = ()) -> ModelSpec:
@@ -161,7 +172,12 @@ class ModelChecker:
     def _entry(self, node: Node, type_node: Node | None, kind: Kind, path: str) -> ModelEntry | None:
         if type_node is None:
             known = ", ".join(entry.short[0] for entry in CATALOGUE[kind].values())
-            self.report(node, path, f"the {kind} model has no type; write e.g. 'type: {known.split(', ')[0]}'. Types: {known}", "missing")
+            self.report(
+                node,
+                path,
+                f"the {kind} model has no type; write e.g. 'type: {known.split(', ')[0]}'. Types: {known}",
+                "missing",
+            )
             return None
         try:
             return resolve_tag(type_node.value if isinstance(type_node.value, str) else str(type_node.value), kind)
@@ -196,7 +212,9 @@ class ModelChecker:
         for child in node.value:
             name = child.value.get("name") if isinstance(child.value, dict) else None
             if name is None or not isinstance(name.value, str):
-                self.report(child, f"{path}.parameters", "the parameter has no name; expected '- name: index'", "missing")
+                self.report(
+                    child, f"{path}.parameters", "the parameter has no name; expected '- name: index'", "missing"
+                )
             elif name.value in seen:
                 self.report(name, f"{path}.{name.value}", f"parameter {name.value!r} stands twice", "duplicate-key")
             else:
@@ -222,7 +240,9 @@ class ModelChecker:
                 )  # fmt: skip
                 setattr(spec, key, number)
         spec.frozen = self._typed(fields.get("frozen"), bool, f"{path}.frozen", "true or false")
-        spec.link = self._typed(fields.get("link"), str, f"{path}.link", "the name of a parameter, e.g. crab.spectral.index")
+        spec.link = self._typed(
+            fields.get("link"), str, f"{path}.link", "the name of a parameter, e.g. crab.spectral.index"
+        )
         if "prior" in fields and fields["prior"].value is not None:
             spec.prior = self._prior(fields["prior"], entry, f"{path}.prior")
         self._check_bounds(spec, entry)
@@ -238,7 +258,9 @@ class ModelChecker:
                 number, own = split_text(value)
                 unit = own or unit
             elif isinstance(value, bool) or not isinstance(value, int | float):
-                raise InputError(f"got {_shown(value)}; expected a number{f' with a unit such as {entry.unit}' * bool(entry.unit)}")
+                raise InputError(
+                    f"got {_shown(value)}; expected a number{f' with a unit such as {entry.unit}' * bool(entry.unit)}"
+                )
             else:
                 number = float(value)
             if math.isinf(number) or (math.isnan(number) and not allows_nan):
@@ -278,14 +300,22 @@ class ModelChecker:
         for key, child in fields.items():
             if key not in _SHORT_PRIORS:
                 hint = did_you_mean(key, _SHORT_PRIORS)
-                self.report(node.key_nodes.get(key, node), path, f"unknown prior {key!r}.{hint} Allowed: {', '.join(_SHORT_PRIORS)}.")
+                self.report(
+                    node.key_nodes.get(key, node),
+                    path,
+                    f"unknown prior {key!r}.{hint} Allowed: {', '.join(_SHORT_PRIORS)}.",
+                )
                 return None
             tag, names = _SHORT_PRIORS[key]
             values = self._mapping(child, f"{path}.{key}", f"{' and '.join(names)}")
             if set(values) != set(names):
-                self.report(child, f"{path}.{key}", f"has {', '.join(values) or 'nothing'}; expected {' and '.join(names)}")
+                self.report(
+                    child, f"{path}.{key}", f"has {', '.join(values) or 'nothing'}; expected {' and '.join(names)}"
+                )
                 return None
-            found = {new: self._number(values[old], entry, f"{path}.{key}.{old}", "", False) for old, new in names.items()}
+            found = {
+                new: self._number(values[old], entry, f"{path}.{key}.{old}", "", False) for old, new in names.items()
+            }
             return tag, {name: 0.0 if number is None else number for name, number in found.items()}, 1.0
         return None
 
@@ -356,7 +386,9 @@ class ModelChecker:
             self.report(node, path, f"got {_shown(node.value)}; expected {what}", "type")
         return {}
 
-    def unknown_keys(self, node: Node, path: str, known: tuple[str, ...], what: str, silent: tuple[str, ...] = ()) -> None:
+    def unknown_keys(
+        self, node: Node, path: str, known: tuple[str, ...], what: str, silent: tuple[str, ...] = ()
+    ) -> None:
         for key in node.value if isinstance(node.value, dict) else ():
             if key not in known and key not in silent:
                 message = f"unknown key {key!r} of {what}.{did_you_mean(key, known)} Allowed: {', '.join(known)}."
@@ -367,5 +399,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     return "a list" if isinstance(value, list) else repr(value)
-
-

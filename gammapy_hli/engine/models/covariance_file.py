@@ -44,11 +44,17 @@ def read_covariance(path: str | os.PathLike[str], names: Sequence[str]) -> Float
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if line.strip()]
     found = [row[0] for row in rows[1:]]
     if not rows or rows[0][0] != "Parameters":
-        raise InputError(f"{path}: line 1 does not begin with '| Parameters |'; expected a covariance as gammapy writes it")
+        raise InputError(
+            f"{path}: line 1 does not begin with '| Parameters |'; expected a covariance as gammapy writes it"
+        )
     if found != list(names):
-        raise InputError(f"{path}: has the parameters {', '.join(found)}; expected those of the models: {', '.join(names)}")
+        raise InputError(
+            f"{path}: has the parameters {', '.join(found)}; expected those of the models: {', '.join(names)}"
+        )
     try:
-        matrix = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]], dtype=float).reshape(len(names), len(names))
+        matrix = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]], dtype=float).reshape(
+            len(names), len(names)
+        )
     except ValueError as error:
         raise InputError(f"{path}: {error}; expected {len(names)} numbers in each of {len(names)} rows") from None
     return matrix

@@ -27,7 +27,15 @@ from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.spectral.base import SpectralModel
 from gammapy_hli.engine.models.temporal import TemporalModel
 
-__all__ = ["models_text", "parse_background", "parse_models", "parse_short", "read_models", "write_models"]
+__all__ = [
+    "models_text",
+    "parse_background",
+    "parse_models",
+    "parse_short",
+    "plain_component",
+    "read_models",
+    "write_models",
+]
 
 _FILE_KEYS = ("components", "covariance", "metadata", "checksum")
 _SECTION_KEYS = ("sources", "background", "file")
@@ -57,7 +65,9 @@ def _from_node(node: Node, base: str | os.PathLike[str] | None) -> Models:
         return parse_short(node, path="", base=base)
     checker = ModelChecker(base)
     if not isinstance(node.value, dict) or "components" not in node.value:
-        checker.report(node, "", "holds no models; expected 'components:' (gammapy) or 'sources:' (short form)", "missing")
+        checker.report(
+            node, "", "holds no models; expected 'components:' (gammapy) or 'sources:' (short form)", "missing"
+        )
         raise ConfigError(checker.problems)
     checker.unknown_keys(node, "", _FILE_KEYS, "a models file")
     models = build_models(checker.components(node.value["components"]), checker, strict_links=False)
@@ -146,7 +156,9 @@ def write_models(
     """
     path = Path(path)
     if covariance is not None and Path(covariance).parent != path.parent:
-        raise InputError(f"covariance file {covariance} is not in the folder of {path}; the models file could not refer to it")
+        raise InputError(
+            f"covariance file {covariance} is not in the folder of {path}; the models file could not refer to it"
+        )
     if covariance is not None:
         write_covariance(covariance, list(models.parameters), models.covariance)
     write_text(path, models_text(models, None if covariance is None else Path(covariance).name))
@@ -161,7 +173,13 @@ def models_text(models: Models, covariance_name: str | None = None) -> str:
         content["covariance"] = covariance_name
     content["metadata"] = {"creator": "gammapy_hli"}
     return yaml.dump(
-        content, Dumper=yaml.SafeDumper, sort_keys=False, indent=4, default_flow_style=False, allow_unicode=True, width=120
+        content,
+        Dumper=yaml.SafeDumper,
+        sort_keys=False,
+        indent=4,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=120,
     )
 
 
@@ -175,20 +193,22 @@ def _plain_model(model: AnyModel, labels: Mapping[str, str]) -> dict[str, Any]:
             plain["apply_irf"] = dict(model.apply_irf)
     if model.datasets_names is not None:
         plain["datasets_names"] = list(model.datasets_names)
-    plain["spectral"] = _plain_component(model.spectral, f"{model.name}.spectral", labels)
+    plain["spectral"] = plain_component(model.spectral, f"{model.name}.spectral", labels)
     if model.spatial is not None:
-        plain["spatial"] = _plain_component(model.spatial, f"{model.name}.spatial", labels)
+        plain["spatial"] = plain_component(model.spatial, f"{model.name}.spatial", labels)
     if model.temporal is not None:
-        plain["temporal"] = _plain_component(model.temporal, f"{model.name}.temporal", labels)
+        plain["temporal"] = plain_component(model.temporal, f"{model.name}.temporal", labels)
     return plain
 
 
-def _plain_component(
-    model: SpectralModel | SpatialModel | TemporalModel, path: str, labels: Mapping[str, str]
+def plain_component(
+    model: SpectralModel | SpatialModel | TemporalModel, path: str = "", labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
+    """A spectral, spatial or temporal model as plain data in gammapy's format; `labels` are the links by qualified name."""
+    labels = labels or {}
     plain: dict[str, Any] = {"type": model.tag}
     options = {
-        name: _plain_component(value, f"{path}.{name}", labels) if isinstance(value, SpectralModel) else value
+        name: plain_component(value, f"{path}.{name}", labels) if isinstance(value, SpectralModel) else value
         for name, value in model.options.items()
     }
     if any(isinstance(value, SpectralModel) for value in model.options.values()):
@@ -201,9 +221,7 @@ def _plain_component(
     return plain | {"parameters": parameters} | options
 
 
-def _plain_parameter(
-    parameter: Parameter, name: str, entry: ParameterEntry | None, link: str | None
-) -> dict[str, Any]:
+def _plain_parameter(parameter: Parameter, name: str, entry: ParameterEntry | None, link: str | None) -> dict[str, Any]:
     """Name, value and unit, and of the rest what is not as in the table."""
     entry = entry or ParameterEntry(name, 1.0)
     plain: dict[str, Any] = {"name": name, "value": parameter.value}
