@@ -3,13 +3,13 @@
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gammapy_hli.base.atomic_write import json_text, plain_json, write_text
+from gammapy_hli.base.atomic_write import plain_json
 from gammapy_hli.base.errors import ConfigError, FolderError, HliError, InputError, MissingStepError, StepError
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.context import Notes, RunContext
@@ -21,13 +21,12 @@ from gammapy_hli.run.manifest import FileRecord, InputRecord, Manifest
 from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config
 from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
 from gammapy_hli.run.products import Memory, ProductStore, now
-from gammapy_hli.run.provenance import header_record, provenance_document
+from gammapy_hli.run.provenance import header_record
+from gammapy_hli.run.session_records import records_at_end
 from gammapy_hli.run.signals import termination_raises
 from gammapy_hli.run.software import command_words, software_versions, who_and_where
 from gammapy_hli.run.step import Step, absolute_files, check_order
 
-SUMMARY_FILE = "summary.json"
-PROVENANCE_FILE = "provenance.json"
 LOG_FILE = "log.txt"
 logger = logging.getLogger("gammapy_hli.run")
 
@@ -166,7 +165,7 @@ def run_chain(
                 write_config(folder, config_text)
         store = ProductStore(steps, outdir, memory)
         runner = _Runner(store, context or RunContext(), wish, allowed)
-        stack.enter_context(_records_at_end(store, config_text))
+        stack.enter_context(records_at_end(store, config_text))
         runner.check_before_work()
         for step in steps:
             runner.take(step)
@@ -383,46 +382,3 @@ def _enter_log_file(stack: ExitStack, folder: Path) -> None:
         stack.enter_context(logs_in_file(folder / LOG_FILE))
     except OSError as error:
         raise FolderError(f"{folder / LOG_FILE}: {error.strerror}") from None
-
-
-@contextmanager
-def _records_at_end(store: ProductStore, config_text: str | None) -> Iterator[None]:
-    """Write the records when the block ends; a failure of that never hides the one that ended the block."""
-    try:
-        yield
-    except BaseException:
-        with suppress(Exception):
-            _write_records(store, config_text)
-        raise
-    _write_records(store, config_text)
-
-
-def _write_records(store: ProductStore, config_text: str | None) -> None:
-    """``summary.json`` and ``provenance.json`` of the steps that are up to date, also after a failure."""
-    if store.folder is None:
-        return
-    current = _current_manifests(store)
-    numbers = {manifest.step: manifest.summary for manifest in current if manifest.summary}
-    _write_if_new(store.folder / SUMMARY_FILE, json_text(numbers))
-    _write_if_new(store.folder / PROVENANCE_FILE, json_text(provenance_document(current, config_text)))
-    with suppress(OSError):
-        store.hasher.save()
-
-
-def _current_manifests(store: ProductStore) -> list[Manifest]:
-    """Records of the steps that are up to date or given, in order; products are not read again for this."""
-    manifests = store.manifests()
-    plan = make_plan(list(store.steps.values()), manifests, None, store.hasher)
-    up_to_date = {decision.step for decision in plan.decisions if decision.action == "skip"}
-    return [
-        manifest
-        for name, manifest in manifests.items()
-        if manifest is not None and (name in up_to_date or manifest.status == "given")
-    ]
-
-
-def _write_if_new(path: Path, text: str) -> None:
-    with suppress(OSError, UnicodeDecodeError):
-        if path.read_text(encoding="utf-8") == text:
-            return
-    write_text(path, text)
