@@ -87,7 +87,9 @@ def test_statistic_of_each_run(datasets):
     np.testing.assert_allclose(list(likelihood.stat_per_dataset(likelihood.theta0).values()), WSTAT, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("make", "expected"), [(cutoff_model, 86.133690), (power_law, 94.354998)], ids=["cutoff", "pl"])
+@pytest.mark.parametrize(
+    ("make", "expected"), [(cutoff_model, 86.133690), (power_law, 94.354998)], ids=["cutoff", "pl"]
+)
 def test_joint_statistic_at_stated_parameters(datasets, make, expected):
     likelihood = compile(datasets, make())
     assert likelihood.stat(likelihood.theta0) == pytest.approx(expected, rel=1e-6)

@@ -29,8 +29,9 @@ def compile(
     datasets : iterable of SpectrumDataset or SpectrumDatasetOnOff
         Any mixture of axes and statistics; datasets without usable bins do no harm.
     models : iterable of SkyModel
-        A model with ``datasets_names`` counts in those datasets only; models that share a Parameter object have it in
-        common. The spatial part of a model plays no role for spectra. Nothing is changed in the models.
+        A model with ``datasets_names`` counts in those of them only that are there; models that share a Parameter
+        object have it in common. Spatial parts and background models of maps play no role for spectra. Nothing is
+        changed in the models.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies of the fit: bins that lie entirely inside.
 
@@ -41,7 +42,7 @@ def compile(
     Raises
     ------
     InputError
-        A model names a dataset that is not there, or has a free parameter without a finite value.
+        A model is for datasets none of which is there, or has a free parameter without a finite value.
     """
     datasets = tuple(datasets)
     return compile_bins(datasets, models, [used_bins(dataset, energy_range) for dataset in datasets])
@@ -50,7 +51,7 @@ def compile(
 def compile_bins(datasets: Sequence[SpectrumDataset], models: Iterable[Any], masks: Sequence[Mask]) -> Likelihood:
     """As `compile`, with the bins to use given one by one: bool arrays (ne,), one a dataset."""
     datasets, masks = tuple(datasets), tuple(masks)
-    models = tuple(model for model in models if getattr(model, "spectral", None) is not None)
+    models = tuple(model for model in models if _is_source(model))
     parameters = map_parameters(_named_parameters(models))
     seen = {model.name: _seen_datasets(model, datasets) for model in models}
     folds = group_datasets(datasets, masks)
@@ -68,6 +69,12 @@ def compile_bins(datasets: Sequence[SpectrumDataset], models: Iterable[Any], mas
     )
 
 
+def _is_source(model: Any) -> bool:
+    """Whether a model is a flux; background models of maps are factors."""
+    spectral = getattr(model, "spectral", None)
+    return spectral is not None and not getattr(spectral, "is_norm", False)
+
+
 def _named_parameters(models: Sequence[Any]) -> list[tuple[str, Parameter]]:
     """Spectral parameters of the models with their full names."""
     return [
@@ -82,12 +89,12 @@ def _seen_datasets(model: Any, datasets: Sequence[SpectrumDataset]) -> tuple[int
     if not model.datasets_names:
         return tuple(range(len(datasets)))
     names = [dataset.name for dataset in datasets]
-    for wanted in model.datasets_names:
-        if wanted not in names:
-            raise InputError(
-                f"model {model.name!r} is for dataset {wanted!r}, which is not there.{did_you_mean(wanted, names)} "
-                f"The datasets are {', '.join(names) or 'none'}."
-            )
+    if not set(model.datasets_names) & set(names):
+        wanted = model.datasets_names[0]
+        raise InputError(
+            f"model {model.name!r} is for dataset {wanted!r}, which is not there.{did_you_mean(wanted, names)} "
+            f"The datasets are {', '.join(names) or 'none'}."
+        )
     return tuple(k for k, name in enumerate(names) if name in model.datasets_names)
 
 

@@ -1,6 +1,7 @@
 """Fits models to datasets: compile, minimize, judge; the one call that tools and users make."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,12 +57,23 @@ def fit(
     InputError
         Models and datasets do not belong together, or ``minos`` names a parameter that is not free.
     """
-    datasets = tuple(datasets)
-    if stack and datasets:
-        datasets = (stack_datasets(datasets, "stacked"),)
-    likelihood = compile(datasets, models, energy_range=energy_range)
+    likelihood = compile(fitted_datasets(datasets, stack), models, energy_range=energy_range)
     options = MinuitOptions(tolerance=tolerance, strategy=strategy, max_calls=max_calls, retries=retries)
-    return make_result(likelihood, models, minimize(likelihood, options, minos=minos))
+    result = make_result(likelihood, models, minimize(likelihood, options, minos=minos))
+    return replace(result, stack=stack, energy_range_TeV=_bounds_in_tev(energy_range))
+
+
+def fitted_datasets(datasets: Iterable[SpectrumDataset], stack: bool) -> tuple[SpectrumDataset, ...]:
+    """What a fit looks at: the datasets, or their sum under the name ``stacked``."""
+    datasets = tuple(datasets)
+    return (stack_datasets(datasets, "stacked"),) if stack and datasets else datasets
+
+
+def _bounds_in_tev(energy_range: EnergyRange | None) -> tuple[float | None, float | None] | None:
+    if energy_range is None:
+        return None
+    low, high = (None if bound is None else float(bound.to_value("TeV")) for bound in energy_range)
+    return low, high
 
 
 def make_result(likelihood: Likelihood, models: Models, minimum: Minimum) -> FitResult:

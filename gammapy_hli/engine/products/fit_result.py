@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import astropy.units as u
 import numpy as np
 import yaml
 from numpy.typing import NDArray
@@ -102,6 +103,10 @@ class FitResult(Summary):
     goodness : Goodness
     attempts : tuple of str
         What failed before the reported attempt.
+    stack : bool
+        Whether the sum of the datasets was fitted.
+    energy_range_TeV : tuple of float or None, or None
+        Bounds of reconstructed energy that the fit was asked to keep to [TeV].
     """
 
     success: bool
@@ -117,6 +122,16 @@ class FitResult(Summary):
     covariance: Array
     goodness: Goodness
     attempts: tuple[str, ...] = ()
+    stack: bool = False
+    energy_range_TeV: tuple[float | None, float | None] | None = None
+
+    @property
+    def energy_range(self) -> tuple[u.Quantity | None, u.Quantity | None] | None:
+        """Bounds of reconstructed energy that the fit was asked to keep to."""
+        if self.energy_range_TeV is None:
+            return None
+        low, high = (None if bound is None else bound * u.TeV for bound in self.energy_range_TeV)
+        return low, high
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -153,6 +168,8 @@ class FitResult(Summary):
         return {
             **own,
             "attempts": list(self.attempts),
+            "stack": self.stack,
+            "energy_range_TeV": None if self.energy_range_TeV is None else list(self.energy_range_TeV),
             "parameters": [_row(parameter) for parameter in self.parameters],
             "goodness": {**_plain(asdict(self.goodness))},
         }
@@ -242,9 +259,11 @@ def _arguments(content: Mapping[str, Any]) -> dict[str, Any]:
     for row in rows:
         arguments: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
         parts.append(DatasetGoodness(**arguments))
+    bounds = content["energy_range_TeV"]
     return {
         **content,
         "attempts": tuple(content["attempts"]),
+        "energy_range_TeV": None if bounds is None else tuple(bounds),
         "parameters": tuple(FittedParameter(**row) for row in content["parameters"]),
         "goodness": Goodness(**goodness, datasets=tuple(parts)),
     }

@@ -1,0 +1,239 @@
+"""Fits on small data made in code: closed loop, statuses, limits, links, pulls."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.fit.compile import compile
+from gammapy_hli.engine.fit.covariance import correlation, covariance_of_hessian
+from gammapy_hli.engine.fit.fit import fit
+from gammapy_hli.engine.fit.goodness import chi2_probability
+from gammapy_hli.engine.fit.minuit import minimize
+from gammapy_hli.engine.fit.scan import stat_contour, stat_profile
+from gammapy_hli.engine.models.sky_model import Models, SkyModel
+from gammapy_hli.engine.models.spectral.cutoff import ExpCutoffPowerLawSpectralModel
+from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
+
+TRUTH = {"index": 2.3, "amplitude": 3e-12}
+
+
+def power_law(name="crab", **values):
+    return SkyModel(name, PowerLawSpectralModel(**(TRUTH | values)))
+
+
+@pytest.fixture
+def exact(toy_counts):
+    """Data equal to their expectation, so that the truth is the best fit."""
+    return toy_counts(Models(power_law()))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [{}, {"amplitude": 1e-14}, {"amplitude": 1e-9}, {"index": 0.5, "amplitude": 1e-11}, {"index": 4.5}],
+    ids=["truth", "faint", "bright", "hard", "soft"],
+)
+def test_the_truth_is_found_from_anywhere(exact, start):
+    result = fit([exact], Models(power_law(**start)))
+    assert result.status == "converged"
+    assert result["crab.spectral.index"].value == pytest.approx(2.3, abs=1e-5)
+    assert result["crab.spectral.amplitude"].value == pytest.approx(3e-12, rel=1e-5)
+    assert result.stat == pytest.approx(0, abs=1e-8)
+
+
+def test_the_models_that_were_given_stay_as_they_are(exact):
+    models = Models(power_law(index=2.0))
+    result = fit([exact], models)
+    assert models.parameter("crab.spectral.index").value == 2.0
+    assert result.models.parameter("crab.spectral.index").error == result["crab.spectral.index"].error > 0
+
+
+def test_error_is_where_the_statistic_has_grown_by_one(toy_counts):
+    models = Models(power_law(amplitude=3e-10))
+    models.parameter("crab.spectral.index").frozen = True
+    dataset = toy_counts(models)
+    result = fit([dataset], models)
+    likelihood = compile([dataset], models)
+    parameter = result["crab.spectral.amplitude"]
+    for side in (-1, 1):
+        grown = likelihood.stat(np.array([parameter.value + side * parameter.error])) - result.stat
+        assert grown == pytest.approx(1, abs=0.05)
+
+
+def test_frozen_and_linked_parameters_in_the_covariance(toy_counts):
+    one_source = Models(power_law())
+    datasets = [toy_counts(one_source, name="a"), toy_counts(one_source, name="b", scale=2.0)]
+    models = Models([power_law(), power_law("other", amplitude=1e-12)])
+    models["other"].datasets_names = ("b",)
+    models.link("other.spectral.index", "crab.spectral.index")
+    result = fit(datasets, models)
+    order = list(result.names)
+    one, other = order.index("crab.spectral.index"), order.index("other.spectral.index")
+    frozen = order.index("crab.spectral.reference")
+    assert result["other.spectral.index"].link == "crab.spectral.index"
+    assert result["other.spectral.index"].value == result["crab.spectral.index"].value
+    np.testing.assert_array_equal(result.covariance[one], result.covariance[other])
+    assert not result.covariance[frozen].any()
+    assert result.n_free == 3
+
+
+def test_a_limit_is_reported_and_kept(exact):
+    models = Models(power_law())
+    models.parameter("crab.spectral.index").max = 2.1
+    models.parameter("crab.spectral.index").value = 2.0
+    result = fit([exact], models)
+    assert result.success
+    assert result.status == "at limit"
+    assert "crab.spectral.index = 2.1" in result.message
+    assert result["crab.spectral.index"].value == 2.1
+    assert result["crab.spectral.index"].error == 0
+    assert result["crab.spectral.amplitude"].error > 0
+
+
+def test_a_start_outside_the_bounds_is_moved_inside(exact):
+    models = Models(power_law())
+    models.parameter("crab.spectral.index").value = 9.0
+    models.parameter("crab.spectral.index").max = 5.0
+    assert fit([exact], models)["crab.spectral.index"].value == pytest.approx(2.3, abs=1e-4)
+
+
+def test_no_data_is_a_status(toy_dataset):
+    result = fit([toy_dataset(mask=np.zeros(8, dtype=bool))], Models(power_law()))
+    assert (result.success, result.status) == (False, "no data")
+    assert "safe masks" in result.message
+
+
+def test_nothing_free_is_a_status(exact):
+    models = Models(power_law())
+    for parameter in models.parameters.values():
+        parameter.frozen = True
+    result = fit([exact], models)
+    assert (result.success, result.status, result.n_free) == (True, "nothing free", 0)
+
+
+def test_a_flat_parameter_is_named(exact):
+    dark = power_law("dark", amplitude=0.0)
+    dark.spectral.amplitude.frozen = True
+    result = fit([exact], Models([power_law(index=2.0), dark]))
+    assert (result.success, result.status) == (False, "flat parameter")
+    assert "dark.spectral.index" in result.message
+    assert result["crab.spectral.index"].value == pytest.approx(2.3, abs=1e-3)
+
+
+def test_two_parameters_that_cannot_be_told_apart_are_named(exact):
+    twins = Models([power_law(), power_law("twin")])
+    twins.link("twin.spectral.index", "crab.spectral.index")
+    result = fit([exact], twins)
+    assert (result.success, result.status) == (False, "no covariance")
+    assert "crab.spectral.amplitude" in result.message
+    assert "twin.spectral.amplitude" in result.message
+
+
+def test_failed_attempts_are_recorded(exact):
+    result = fit([exact], Models(power_law(amplitude=1e-9, index=0.5)), max_calls=3, retries=1)
+    assert len(result.attempts) == 2
+    assert "calls" in result.attempts[0]
+
+
+def test_a_cutoff_where_there_is_none_stays_small(exact):
+    spectrum = ExpCutoffPowerLawSpectralModel(index=2.0, amplitude=3e-12, reference=1.0, lambda_=0.1)
+    result = fit([exact], Models(SkyModel("crab", spectrum)))
+    assert result.success
+    parameter = result["crab.spectral.lambda_"]
+    assert abs(parameter.value) < 0.05 * parameter.error
+
+
+def test_energy_range_and_stacking(toy_counts):
+    models = Models(power_law())
+    datasets = [toy_counts(models, name="a"), toy_counts(models, name="b")]
+    joint = fit(datasets, models, energy_range=(2 * u.TeV, None))
+    stacked = fit(datasets, models, energy_range=(2 * u.TeV, None), stack=True)
+    assert joint.n_bins == 2 * stacked.n_bins
+    assert stacked["crab.spectral.index"].error == pytest.approx(joint["crab.spectral.index"].error, rel=1e-3)
+
+
+def test_minos_errors_lie_around_the_symmetric_one(toy_counts):
+    models = Models(power_law())
+    dataset = toy_counts(models)
+    result = fit([dataset], models, minos=["crab.spectral.amplitude"])
+    parameter = result["crab.spectral.amplitude"]
+    assert parameter.errn < parameter.error < parameter.errp
+    assert parameter.errp == pytest.approx(parameter.error, rel=0.2)
+    assert result["crab.spectral.index"].errp is None
+    with pytest.raises(InputError, match=r"'crab\.spectral\.indx'"):
+        fit([dataset], models, minos=["crab.spectral.indx"])
+
+
+def test_profile_reaches_one_at_the_minos_error(toy_counts):
+    models = Models(power_law())
+    likelihood = compile([toy_counts(models)], models)
+    minimum = minimize(likelihood, minos=["all"])
+    name = "crab.spectral.index"
+    down, up = minimum.minos[name]
+    best = minimum.theta[0]
+    profile = stat_profile(likelihood, minimum, name, np.array([best - down, best, best + up]))
+    np.testing.assert_allclose(profile.stat - minimum.stat, [1, 0, 1], atol=0.02)
+    fixed = stat_profile(likelihood, minimum, name, reoptimize=False)
+    assert len(fixed.values) == 21
+    assert np.all(fixed.stat >= stat_profile(likelihood, minimum, name).stat - 1e-9)
+    with pytest.raises(InputError, match="not a free parameter"):
+        stat_profile(likelihood, minimum, "crab.spectral.reference")
+
+
+def test_contour_lies_on_one_level(toy_counts):
+    models = Models(power_law())
+    likelihood = compile([toy_counts(models)], models)
+    minimum = minimize(likelihood)
+    contour = stat_contour(likelihood, minimum, *likelihood.free, n_points=12)
+    stat = [likelihood.stat(np.array(pair)) - minimum.stat for pair in zip(contour.x, contour.y, strict=True)]
+    np.testing.assert_allclose(stat, 2.2957, atol=0.05)  # 68.27 % of two parameters together
+
+
+def test_goodness_counts_bins_and_warns_of_few_counts(toy_counts):
+    models = Models(power_law(amplitude=3e-13))
+    result = fit([toy_counts(models)], models)
+    goodness = result.goodness
+    assert goodness.dof == 8 - 2
+    assert goodness.chi2 == pytest.approx(0, abs=1e-8)
+    assert goodness.p_value == pytest.approx(1)
+    assert "fewer than 5 counts" in goodness.warning
+    assert len(goodness.datasets[0].chi2_per_bin) == 8
+
+
+def test_deviance_of_good_data_follows_the_degrees_of_freedom(toy_counts):
+    models = Models(power_law(amplitude=3e-10))
+    rng = np.random.default_rng(5)
+    results = [fit([toy_counts(models, rng, background=50.0)], models) for _ in range(40)]
+    assert np.mean([r.goodness.chi2 for r in results]) == pytest.approx(6, abs=4 * np.sqrt(2 * 6 / 40))
+    assert not results[0].goodness.warning
+
+
+def test_chi2_probability_without_degrees_of_freedom_is_nan():
+    assert np.isnan(chi2_probability(3.0, 0))
+
+
+@pytest.mark.parametrize("on_off", [True, False], ids=["wstat", "cash"])
+def test_pulls_of_index_and_amplitude_are_unit_normal(toy_counts, on_off):
+    """100 drawings: the mean is known to 0.1 and the width to 0.07; four times that is allowed."""
+    models = Models(power_law(amplitude=3e-11))
+    rng = np.random.default_rng(7)
+    pulls = []
+    for _ in range(100):
+        result = fit([toy_counts(models, rng, on_off=on_off)], models)
+        assert result.success
+        rows = [result[f"crab.spectral.{name}"] for name in ("index", "amplitude")]
+        pulls.append([(row.value - models.parameter(row.name).value) / row.error for row in rows])
+    np.testing.assert_allclose(np.mean(pulls, axis=0), 0, atol=0.4)
+    np.testing.assert_allclose(np.std(pulls, axis=0), 1, atol=0.28)
+
+
+def test_covariance_of_a_matrix_that_is_not_positive_is_refused():
+    covariance, is_positive = covariance_of_hessian(np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([False, False]))
+    assert not is_positive
+    assert not covariance.any()
+
+
+def test_correlation_of_frozen_parameters_is_undefined():
+    matrix = correlation(np.array([[4.0, 0.0], [0.0, 0.0]]))
+    assert matrix[0, 0] == matrix[1, 1] == 1
+    assert np.isnan(matrix[0, 1])
