@@ -139,9 +139,27 @@ class ExclusionMask(Summary):
 
 
 def _rasterize(region: Any, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels whose centers lie in a region, shape (ny, nx)."""
     from regions import PixCoord  # late: slow to load, needed only where there is a region
 
-    if type(region).__name__ == "PointSkyRegion":
+    name = type(region).__name__
+    if name == "PointSkyRegion":
         raise ValueError("a point excludes nothing; give a circle with a radius")
     rows, columns = np.indices(shape)
+    if name == "CircleSkyRegion" and region.meta.get("include", True):
+        x, y, scale = _local_scale(region.center, wcs)
+        return np.hypot(columns - x, rows - y) < region.radius.to_value(u.rad) * scale
     return np.asarray(region.to_pixel(wcs).contains(PixCoord(columns, rows)))
+
+
+def _local_scale(center: SkyCoord, wcs: WCS) -> tuple[float, float, float]:
+    """Pixel (x, y) of a direction, and pixels per [rad] from there to the north of its own frame.
+
+    A circle far from the center of the projection is an ellipse in pixels; the convention (of regions up to 0.11, and
+    so of gammapy 2.1) is to draw it as a circle with the scale along north. `regions` took the mean scale later.
+    """
+    step = 1 * u.arcsec
+    north = center.directional_offset_by(0 * u.deg, step)
+    x, y = wcs.world_to_pixel(center)
+    x_north, y_north = wcs.world_to_pixel(north)
+    return float(x), float(y), float(np.hypot(x_north - x, y_north - y) / step.to_value(u.rad))

@@ -67,7 +67,7 @@ class EffectiveArea(Summary):
     def evaluate(self, energy_true: u.Quantity, offset: u.Quantity) -> u.Quantity:
         """Effective area [m2] at broadcast energies and offsets; 0 outside of the axes."""
         values = self._grid.evaluate(energy_true.to_value(self.energy_true.unit), offset.to_value(self.offset.unit))
-        return u.Quantity(values, u.m**2, copy=False)
+        return values << u.m**2
 
     def to_hdu(self) -> fits.BinTableHDU:
         """GADF table; reading it gives the same response bit by bit."""

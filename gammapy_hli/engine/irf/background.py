@@ -59,7 +59,7 @@ class _Background(Summary):
         lon, lat = np.broadcast_arrays(fov_lon.to_value("rad"), fov_lat.to_value("rad"))
         edges = energy.edges_value("TeV")
         rate = self._rate(edges.reshape(-1, *(1,) * lon.ndim), lon, lat) * self.data.unit.to(_RATE_PER_TEV)
-        return u.Quantity(integrate_power_law(edges, rate), u.Unit("s-1 sr-1"), copy=False)
+        return integrate_power_law(edges, rate) << u.Unit("s-1 sr-1")
 
     def integrate_region(
         self, energy: Axis, region: Any, pointing: SkyCoord, *, use_region_center: bool = True
@@ -129,7 +129,7 @@ class Background2D(_Background):
     def evaluate(self, energy: u.Quantity, offset: u.Quantity) -> u.Quantity:
         """Rate [s-1 MeV-1 sr-1] of the file as it stands at broadcast coordinates; 0 outside of the axes."""
         values = self._grid.evaluate(energy.to_value(self.energy.unit), offset.to_value(self.offset.unit))
-        return u.Quantity(values, self.data.unit, copy=False).to(RATE)
+        return (values << self.data.unit).to(RATE)
 
     def _rate(self, energy: Array, lon: Array, lat: Array) -> Array:
         theta = (separation(lon, lat, 0.0, 0.0) * u.rad).to_value(self.offset.unit)
@@ -214,7 +214,7 @@ class Background3D(_Background):
             fov_lon.to_value(self.fov_lon.unit),
             fov_lat.to_value(self.fov_lat.unit),
         )
-        return u.Quantity(self._grid.evaluate(*coordinates), self.data.unit, copy=False).to(RATE)
+        return (self._grid.evaluate(*coordinates) << self.data.unit).to(RATE)
 
     def _rate(self, energy: Array, lon: Array, lat: Array) -> Array:
         sign = -1.0 if self.fov_alignment == "REVERSE_LON_RADEC" else 1.0

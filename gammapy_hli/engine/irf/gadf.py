@@ -103,7 +103,7 @@ class IrfTable:
     file: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.hdu, fits.BinTableHDU):
+        if not hasattr(self.hdu, "columns"):  # tables have them, of astropy or of engine/dl3; images do not
             name = type(self.hdu).__name__
             raise InputError(
                 f"{self.where}: got a {name}, expected a table (BinTableHDU) with a '{self.kind}' response"

@@ -112,7 +112,7 @@ class Psf3Gauss(_Parametric):
         weights, variances = self._components(energy_true, offset)
         square = rad.to_value("rad") ** 2
         total = sum(w / (2 * np.pi * v) * np.exp(-0.5 * square / v) for w, v in zip(weights, variances, strict=True))
-        return u.Quantity(total, u.Unit("sr-1"), copy=False)
+        return total << u.Unit("sr-1")
 
     def containment(self, rad: u.Quantity, energy_true: u.Quantity, offset: u.Quantity) -> Array:
         """Fraction of photons within `rad` of the source: sum_i w_i (1 - exp(-rad^2 / (2 sigma_i^2)))."""
@@ -173,7 +173,7 @@ class PsfKing(_Parametric):
         """Probability per solid angle [sr-1] at broadcast coordinates; 0 where gamma is not above 0."""
         gamma, variance, base = self._profile(energy_true, rad, offset)
         value = (1 - 1 / gamma) / (2 * np.pi * variance) * base**-gamma
-        return u.Quantity(np.where(np.isfinite(value), value, 0.0), u.Unit("sr-1"), copy=False)
+        return np.where(np.isfinite(value), value, 0.0) << u.Unit("sr-1")
 
     def containment(self, rad: u.Quantity, energy_true: u.Quantity, offset: u.Quantity) -> Array:
         """Fraction of photons within `rad` of the source: 1 - (1 + rad^2 / (2 gamma sigma^2))^(1 - gamma)."""

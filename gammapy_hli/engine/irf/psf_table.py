@@ -55,7 +55,7 @@ class PsfTable(Summary):
             offset.to_value(self.offset.unit),
             rad.to_value(self.rad.unit),
         )
-        return u.Quantity(self._grid.evaluate(*coordinates), u.Unit("sr-1"), copy=False)
+        return self._grid.evaluate(*coordinates) << u.Unit("sr-1")
 
     def containment(self, rad: u.Quantity, energy_true: u.Quantity, offset: u.Quantity) -> Array:
         """Fraction of photons within `rad` of the source, at broadcast coordinates (NUMERICS B.8).

@@ -65,7 +65,7 @@ class RadMax(Summary):
         radius = values[nearest_nodes(self.energy, e), nearest_nodes(self.offset, theta)]
         if self.data.size > 1:
             radius = np.where(inside(self.energy, e) & inside(self.offset, theta), radius, 0.0)
-        return u.Quantity(radius, u.deg, copy=False)
+        return radius << u.deg
 
     def to_hdu(self) -> fits.BinTableHDU:
         """GADF table; reading it gives the same cut bit by bit."""

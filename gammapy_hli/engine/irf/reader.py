@@ -104,5 +104,5 @@ def read_irfs(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read as FITS ({error}). Is the file whole?") from error
     if not found:
-        raise InputError(f"{path}: no response in it; expected tables of HDUCLAS1 = RESPONSE")
+        raise InputError(f"{path}: no response in it; expected tables of HDUCLAS1 = RESPONSE. Is the file whole?")
     return found
