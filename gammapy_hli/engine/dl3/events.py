@@ -33,7 +33,7 @@ class EventList(Summary):
     time
         Seconds since `reference`, float64, shape (n,); not necessarily in order.
     ra, dec
-        ICRS direction [deg], float64, shape (n,).
+        ICRS direction [deg], float64, shape (n,); 0 <= ra < 360.
     energy
         Reconstructed energy [TeV], float64, shape (n,).
     event_id
@@ -113,6 +113,13 @@ def read_meta(header: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _wrap(degrees: np.ndarray) -> np.ndarray:
+    """Bring angles into [0, 360); those that are stay as they are, bit by bit."""
+    is_outside = (degrees < 0.0) | (degrees >= 360.0)
+    degrees[is_outside] %= 360.0
+    return degrees
+
+
 def read_events(table: FitsTable) -> EventList:
     """Read a GADF EVENTS table.
 
@@ -129,7 +136,7 @@ def read_events(table: FitsTable) -> EventList:
     used = {"TIME", "RA", "DEC", "ENERGY", "EVENT_ID"}
     columns = {
         "time": table.floats("TIME", "s", time_unit(header, table.where)),
-        "ra": table.floats("RA", "deg"),
+        "ra": _wrap(table.floats("RA", "deg")),
         "dec": table.floats("DEC", "deg"),
         "energy": table.floats("ENERGY", "TeV", str(meta.get("EUNIT", "TeV"))),
     }

@@ -135,6 +135,11 @@ class FitsTable:
             except (OSError, ValueError, TypeError, KeyError, fits.VerifyError) as error:
                 raise InputError(f"{self.where}: damaged table ({error}).") from None
 
+    @property
+    def view(self) -> "TableView":
+        """The table in the manner of an astropy HDU."""
+        return TableView(self)
+
     @cached_property
     def n_rows(self) -> int:
         """Number of rows of the table."""
@@ -269,6 +274,52 @@ class FitsTable:
                     f"{self.where}, column {column}: unit {stated or file_default!r} does not convert to {unit}."
                 ) from None
         return result
+
+
+class TableView:
+    """A `FitsTable` that is asked like an astropy table HDU, for the readers of responses: what they use, no more.
+
+    `view.name`, `view.header`, `view.columns.names`, `view.columns[i].unit`, `len(view.data)`, `view.data[row][i]`.
+    """
+
+    def __init__(self, table: FitsTable):
+        self._table = table
+        self.name = table.name
+        self.header = table.header
+        self.data = self
+        self.columns = _ViewColumns(table)
+
+    def __len__(self) -> int:
+        return self._table.n_rows
+
+    def __getitem__(self, row: int) -> "_ViewRow":
+        return _ViewRow(self._table, row)
+
+
+@dataclass(frozen=True)
+class _ViewRow:
+    table: FitsTable
+    row: int
+
+    def __getitem__(self, column: int | str) -> np.ndarray:
+        name = column if isinstance(column, str) else self.table.column_names[column]
+        return self.table.raw(name)[self.row]
+
+
+@dataclass(frozen=True)
+class _ViewColumn:
+    name: str
+    unit: str
+
+
+class _ViewColumns:
+    def __init__(self, table: FitsTable):
+        self._table = table
+        self.names = table.column_names
+
+    def __getitem__(self, column: int | str) -> _ViewColumn:
+        name = column if isinstance(column, str) else self.names[column]
+        return _ViewColumn(name, self._table.unit_text(name))
 
 
 @dataclass(frozen=True)

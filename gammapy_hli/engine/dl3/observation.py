@@ -19,8 +19,10 @@ from gammapy_hli.engine.dl3.pointing import (
     read_zenith,
 )
 from gammapy_hli.engine.dl3.run_source import MemorySource, RunSource
+from gammapy_hli.engine.irf.background import Background3D
+from gammapy_hli.engine.irf.rad_max import RadMax
 
-#: H.E.S.S. DL3 DR1 files turn the sign of the field-of-view longitude (NUMERICS.md A.1).
+#: CREATOR and HDUVERS of the H.E.S.S. DL3 DR1 files, which turn the sign of the field-of-view longitude.
 REVERSED_WRITER = ("SASH FITS::EventListWriter", "0.2")
 
 
@@ -155,13 +157,6 @@ class Observation(Summary):
         return str(self.meta.get("INSTRUME", "")).strip()
 
     @property
-    def fov_alignment(self) -> str:
-        """Axes of the field of view: RADEC, ALTAZ or REVERSE_LON_RADEC (NUMERICS.md A.1)."""
-        if (self.meta.get("CREATOR"), str(self.meta.get("HDUVERS"))) == REVERSED_WRITER:
-            return "REVERSE_LON_RADEC"
-        return str(self.meta.get("FOVALIGN", "RADEC")).strip().upper()
-
-    @property
     def aeff(self) -> Any:
         """Effective area, None where the run has none."""
         return self.source.irf("aeff")
@@ -176,15 +171,22 @@ class Observation(Summary):
         """Point spread function, None where the run has none."""
         return self.source.irf("psf")
 
-    @property
+    @cached_property
     def bkg(self) -> Any:
-        """Background rate, None where the run has none."""
-        return self.source.irf("bkg")
+        """Background rate, None where the run has none; aligned as its writer meant it (NUMERICS.md A.1)."""
+        bkg = self.source.irf("bkg")
+        writer = (self.meta.get("CREATOR"), str(self.meta.get("HDUVERS")))
+        if writer == REVERSED_WRITER and isinstance(bkg, Background3D):
+            return bkg.aligned("REVERSE_LON_RADEC")
+        return bkg
 
-    @property
+    @cached_property
     def rad_max(self) -> Any:
-        """Directional cut of point-like responses, None where the run has none."""
-        return self.source.irf("rad_max")
+        """Directional cut of point-like responses, from its table or the keyword RAD_MAX of the effective area."""
+        table = self.source.irf("rad_max")
+        if table is not None or self.aeff is None:
+            return table
+        return RadMax.from_keyword(self.aeff)
 
     def select_time(self, intervals: Gti, name: str | None = None) -> "Observation":
         """Give the part of the run inside the intervals: GTIs are intersected, events kept where start <= time < stop.
@@ -213,7 +215,7 @@ class Observation(Summary):
     def release(self) -> None:
         """Forget all arrays that can be read again, so that a list of many runs stays small."""
         self.source.release()
-        for name in ("events", "gti", "pointing", "deadtime_fraction"):
+        for name in ("events", "gti", "pointing", "deadtime_fraction", "bkg", "rad_max"):
             self.__dict__.pop(name, None)
 
     def summary(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gammapy_hli.engine.dl3.fits_file import FitsFile, FitsTable, file_stamp
 from gammapy_hli.engine.dl3.gti import Gti, gti_from_events_header, read_gti
 from gammapy_hli.engine.dl3.index import HduLocation, classify, find_file
 from gammapy_hli.engine.dl3.time_reference import read_reference
+from gammapy_hli.engine.irf.reader import read_irf
 
 #: Responses kept for the process; a response is 0.1 to 10 MB.
 SHARED_IRFS_KEPT = 32
@@ -53,6 +54,7 @@ class MemorySource:
     """Parts that were made in code (simulation, tests)."""
 
     where = "observation in memory"
+    files: tuple[Path, ...] = ()
 
     def __init__(self, events: EventList, gti: Gti, irfs: Mapping[str, Any]):
         self._events, self._gti, self._irfs = events, gti, dict(irfs)
@@ -112,6 +114,11 @@ class FileSource:
     def kinds(self) -> tuple[str, ...]:
         """Types of HDU that the index has for the run."""
         return tuple(self.locations)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that hold the HDUs of the run, each once."""
+        return tuple(dict.fromkeys(find_file(location.path) for location in self.locations.values()))
 
     @property
     def where(self) -> str:
@@ -198,6 +205,5 @@ class FileSource:
         return _shared_irfs[key]
 
     def _parse_irf(self, kind: str) -> Any:
-        from gammapy_hli.engine.irf.reader import read_irf
-
-        return read_irf(kind, self.table(kind).hdu)
+        table = self.table(kind)
+        return read_irf(kind, table.view, table.path)

@@ -33,7 +33,20 @@ def test_energies_without_any_unit_are_tev(make_events):
 
 
 def test_radians_become_degrees(make_events):
-    assert read(make_events(units={"RA": "rad"})).ra[0] == pytest.approx(np.degrees(83.5))
+    assert read(make_events(units={"RA": "rad"})).ra[0] == pytest.approx(np.degrees(83.5) % 360)
+
+
+def test_right_ascensions_are_wrapped():
+    ra = np.array([-92.5, 360.0, 359.75, 0.0, 725.0], "f4")
+    events = read(events_with_ra(ra))
+    assert events.ra.tolist() == [267.5, 0.0, 359.75, 0.0, 5.0]
+
+
+def events_with_ra(ra):
+    columns = [fits.Column(n, "E", array=ra if n == "RA" else np.ones(5)) for n in ("TIME", "RA", "DEC", "ENERGY")]
+    hdu = fits.BinTableHDU.from_columns(columns, name="EVENTS")
+    hdu.header["MJDREFI"] = 51544
+    return hdu
 
 
 def test_an_empty_table_is_an_empty_event_list(make_events):

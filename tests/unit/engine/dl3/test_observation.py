@@ -14,6 +14,9 @@ from gammapy_hli.engine.dl3.fits_file import FitsTable
 from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.dl3.observation import Observation
 from gammapy_hli.engine.dl3.store import DataStore
+from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.irf.aeff import EffectiveArea
+from gammapy_hli.engine.irf.background import Background3D
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def test_missing_pointing_names_file_and_keyword(open_run, key, value):
 
 
 def test_declination_beyond_the_pole(open_run):
-    with pytest.raises(InputError, match="DEC_PNT is 95.0, expected -90 to 90"):
+    with pytest.raises(InputError, match=r"DEC_PNT is 95\.0, expected -90 to 90"):
         _ = open_run({"DEC_PNT": 95.0}).pointing
 
 
@@ -179,12 +182,27 @@ def test_missing_responses_are_none(open_run):
     [
         ({"CREATOR": "SASH FITS::EventListWriter", "HDUVERS": "0.2"}, "REVERSE_LON_RADEC"),
         ({"CREATOR": "SASH FITS::EventListWriter", "HDUVERS": "0.3"}, "RADEC"),
-        ({"FOVALIGN": "altaz"}, "ALTAZ"),
         ({}, "RADEC"),
     ],
 )
-def test_alignment_of_the_field_of_view(open_run, header, alignment):
-    assert open_run(header).fov_alignment == alignment
+def test_background_of_the_hess_writer_is_turned(make_events, header, alignment):
+    axes = (
+        Axis.from_energy_bounds(1 * u.TeV, 10 * u.TeV, nbin=2),
+        Axis.from_edges([-1, 0, 1] * u.deg, "fov_lon", "lin"),
+        Axis.from_edges([-1, 0, 1] * u.deg, "fov_lat", "lin"),
+    )
+    bkg = Background3D(*axes, np.ones((2, 2, 2)) * u.Unit("s-1 MeV-1 sr-1"))
+    events = read_events(FitsTable.from_hdu(make_events(header=header)))
+    assert Observation.in_memory(1, events, Gti([0.0], [1.0]), bkg=bkg).bkg.fov_alignment == alignment
+
+
+@pytest.mark.parametrize(("is_pointlike", "radius"), [(True, 0.1), (False, None)])
+def test_cut_radius_from_the_keyword_of_a_point_like_response(make_events, is_pointlike, radius):
+    energy = Axis.from_energy_bounds(1 * u.TeV, 10 * u.TeV, nbin=2, name="energy_true")
+    offset = Axis.from_edges([0, 2] * u.deg, "offset", "lin")
+    aeff = EffectiveArea(energy, offset, np.ones((2, 1)) * u.m**2, is_pointlike=is_pointlike, rad_max=0.1 * u.deg)
+    run = Observation.in_memory(1, read_events(FitsTable.from_hdu(make_events())), Gti([0.0], [1.0]), aeff=aeff)
+    assert run.rad_max is None if radius is None else run.rad_max.data.to_value("deg").item() == radius
 
 
 def test_an_observation_in_memory(make_events):

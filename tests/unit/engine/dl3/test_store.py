@@ -195,7 +195,7 @@ def test_a_run_without_events_cannot_be_analysed(builder):
     builder.row(2, "aeff", "aeff_2d", "data", "x.fits", "AEFF")
     store = DataStore.open(builder.write())
     assert store.obs_ids == [1, 2]
-    with pytest.raises(InputError, match="obs 2: no 'events' HDU in .* The run cannot be analysed"):
+    with pytest.raises(InputError, match=r"obs 2: no 'events' HDU in .* The run cannot be analysed"):
         store.observation(2)
 
 
