@@ -19,7 +19,7 @@ class SafeMask(Component):
         Choice(METHODS),
         ["aeff-default"],
         unique=True,
-        help="aeff-default: thresholds of the response file; aeff-max: effective area above aeff_percent of its largest; "
+        help="aeff-default: thresholds of the response file; aeff-max: area above aeff_percent of its largest; "
         "edisp-bias: energy bias below bias_percent; offset-max: source closer than offset_max; "
         "bkg-peak: above the peak of the background.",
         level="basic",

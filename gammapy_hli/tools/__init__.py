@@ -1,1 +1,30 @@
-"""One step, one Tool, one file, one executable."""
+"""One step, one Tool, one file, one executable; this table names them all.
+
+The classes are given as addresses: they are loaded when a step is chosen or described.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ToolEntry:
+    """A step: its section, its class and other names of its command."""
+
+    section: str
+    address: str
+    commands: tuple[str, ...] = ()
+
+
+TOOLS: tuple[ToolEntry, ...] = (
+    ToolEntry("selection", "gammapy_hli.tools.selection:SelectionTool"),
+    ToolEntry("reduction", "gammapy_hli.tools.reduction:ReductionTool", ("data-reduction",)),
+    ToolEntry("model", "gammapy_hli.tools.model:ModelTool"),
+    ToolEntry("fit", "gammapy_hli.tools.fit:FitTool", ("optimise",)),
+    ToolEntry("flux_points", "gammapy_hli.tools.flux_points:FluxPointsTool"),
+    ToolEntry("report", "gammapy_hli.tools.report:ReportTool"),
+)
+
+DEFAULT_STEPS: dict[str, tuple[str, ...]] = {
+    "spectrum": ("selection", "reduction", "model", "fit", "flux_points", "report"),
+}
+"""Steps by ``reduction.type`` where none are named."""

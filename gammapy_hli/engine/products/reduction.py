@@ -1,0 +1,168 @@
+"""The product of a reduction: the datasets, and what is known of every run, also of those that could not be used."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from gammapy_hli.base.atomic_write import write_text
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.summary import Summary
+from gammapy_hli.engine.datasets.datasets import Datasets
+from gammapy_hli.engine.datasets.datasets_yaml import FILE_NAME, read_datasets, write_datasets
+from gammapy_hli.engine.datasets.ogip import write_ogip
+from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
+from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
+
+INFO_FILE = "info.ecsv"
+OGIP_FOLDER = "ogip"
+#: Column of info.ecsv -> (unit, description).
+INFO_COLUMNS: dict[str, tuple[str | None, str]] = {
+    "name": (None, "name of the dataset"),
+    "livetime": ("s", "dead time corrected observation time"),
+    "zenith": ("deg", "zenith angle; nan where unknown"),
+    "offset": ("deg", "distance of the on region from the pointing"),
+    "n_on": (None, "counts in the on region; nan for a run that was dropped"),
+    "n_off": (None, "counts in the off regions; nan where there are none"),
+    "n_on_safe": (None, "n_on inside the safe range"),
+    "n_off_safe": (None, "n_off inside the safe range"),
+    "alpha": (None, "normalization of the off counts inside the safe range"),
+    "background": (None, "expected background counts inside the safe range"),
+    "excess": (None, "n_on_safe - background"),
+    "sqrt_ts": (
+        None,
+        "significance (Li & Ma 1983, eq. 17; likelihood ratio where the background is known)",
+    ),
+    "energy_threshold": ("TeV", "lower edge of the safe range"),
+    "background_norm": (None, "factor that the background maker fitted; nan where it fits none"),
+    "dropped": (None, "why the run is not used; blank where it is"),
+}
+_TEXT = ("name", "dropped")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reduction(Summary):
+    """Datasets with the table of all runs.
+
+    Attributes
+    ----------
+    datasets : Datasets
+    info : Table
+        Columns of `INFO_COLUMNS`, one row a run, dropped ones included.
+    """
+
+    datasets: Datasets
+    info: Table
+
+    @classmethod
+    def from_parts(cls, datasets: Sequence[SpectrumDataset], facts: Sequence[Mapping[str, Any]]) -> "Reduction":
+        """Put together datasets and what is known of each run.
+
+        Parameters
+        ----------
+        datasets : sequence of SpectrumDataset
+        facts : sequence of mapping
+            For every run, in order: ``name``, and where known ``zenith``, ``offset``, ``livetime`` (numbers in the units
+            of `INFO_COLUMNS`) and ``dropped``.
+        """
+        found = Datasets(datasets)
+        rows = [_row(found, fact) for fact in facts]
+        info = Table()
+        for name, (unit, description) in INFO_COLUMNS.items():
+            values = [row.get(name, "" if name in _TEXT else np.nan) for row in rows]
+            info[name] = np.array(values, dtype=str if name in _TEXT else float)
+            info[name].description = description
+            if unit is not None:
+                info[name].unit = unit
+        return cls(found, info)
+
+    def __len__(self) -> int:
+        return len(self.datasets)
+
+    def __iter__(self) -> Iterator[SpectrumDataset]:
+        return iter(self.datasets)
+
+    @property
+    def dropped(self) -> dict[str, str]:
+        """Reason by name of the runs that are not used."""
+        return {str(row["name"]): str(row["dropped"]) for row in self.info if row["dropped"]}
+
+    def totals(self) -> dict[str, float]:
+        """Sums over the datasets inside the safe range: n_on, n_off, counts, background, excess, sqrt_ts, livetime_s.
+
+        The significance is that of the summed counts with the mean alpha = sum(background) / sum(n_off).
+        """
+        used = self.info[self.info["dropped"] == ""]
+        n_on, n_off, background = (float(np.nansum(used[name])) for name in ("n_on_safe", "n_off_safe", "background"))
+        if n_off > 0:
+            sqrt_ts = float(significance_wstat(n_on, n_off, background / n_off))
+        else:
+            sqrt_ts = float(significance_cash(n_on, background)) if background > 0 else np.nan
+        return {
+            "n_on": n_on,
+            "n_off": n_off,
+            "counts": n_on,
+            "background": background,
+            "excess": n_on - background,
+            "sqrt_ts": sqrt_ts,
+            "livetime_s": float(np.nansum(used["livetime"])),
+        }
+
+    def write(self, folder: str | Path) -> Path:
+        """Write datasets.yaml, a GADF file a dataset, OGIP files in ``ogip/``, info.ecsv."""
+        folder = Path(folder)
+        path = write_datasets(self.datasets, folder)
+        for dataset in self.datasets:
+            if isinstance(dataset, SpectrumDatasetOnOff):  # OGIP has no place for a background that is not counted
+                write_ogip(dataset, folder / OGIP_FOLDER)
+        text = io.StringIO()
+        self.info.write(text, format="ascii.ecsv")
+        write_text(folder / INFO_FILE, text.getvalue())
+        return path
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "Reduction":
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        InputError
+            A file is missing or damaged.
+        """
+        folder = Path(folder)
+        try:
+            info = Table.read(folder / INFO_FILE, format="ascii.ecsv", fill_values=None)
+        except Exception as error:  # astropy raises many kinds
+            raise InputError(f"{folder / INFO_FILE}: cannot be read ({error}); run the reduction again") from None
+        for name in _TEXT:
+            info[name] = info[name].astype(str)
+        return cls(read_datasets(folder / FILE_NAME), info)
+
+    def summary(self) -> dict[str, Any]:
+        """Numbers of all runs together."""
+        total = self.totals()
+        return {
+            "datasets": list(self.datasets.names),
+            "livetime": f"{total['livetime_s'] / 3600:.2f} h",
+            "n_on (safe)": int(total["n_on"]),
+            "n_off (safe)": int(total["n_off"]),
+            "excess (safe)": f"{total['excess']:.1f}",
+            "significance": f"{total['sqrt_ts']:.2f}",
+            "dropped": self.dropped or "none",
+        }
+
+
+def _row(datasets: Datasets, fact: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a run with the numbers of its dataset, in the units of `INFO_COLUMNS`."""
+    row = dict(fact)
+    if fact["name"] in datasets:
+        info = datasets[fact["name"]].info()
+        for name, (unit, _) in INFO_COLUMNS.items():
+            value = info.get(name)
+            if value is not None:
+                row[name] = value.to_value(unit) if unit is not None else value
+    return row

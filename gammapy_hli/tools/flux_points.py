@@ -1,0 +1,92 @@
+"""Flux points: the spectrum of a source bin by bin."""
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.names import slug
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.components.energy_axis import EnergyAxis
+from gammapy_hli.core.component import Slot
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import Bool, Float, Str
+
+
+class FluxPointsTool(Tool):
+    """Flux of a source in bins of energy, with errors and upper limits, on the model of the fit."""
+
+    section = "flux_points"
+    requires = ("fit_result", "datasets")
+    produces = "flux_points"
+
+    source = Str(None, help="Name of the source; null for the only one of the model.", level="basic")
+    energy = Slot(
+        EnergyAxis,
+        optional=True,
+        help="Bins of the points, rounded to edges of the datasets; null: one point a bin.",
+        level="basic",
+    )
+    n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
+    n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.", level="basic")
+    sensitivity = Bool(False, help="Also the flux that would just be detected.")
+    n_sigma_sensitivity = Float(5, above=0, help="Significance that counts as detection.")
+    reoptimize = Bool(False, help="Refit the other sources in each bin; much slower.")
+
+    def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        self._fit = inputs["fit_result"]
+        self._datasets = inputs["datasets"]
+        self._source = self._source_name(self._fit.models)
+
+    def finish(self) -> Any:
+        from gammapy_hli.engine.estimate.flux_points import estimate_flux_points  # late: loads numpy and astropy
+        from gammapy_hli.engine.fit.fit import fitted_datasets
+
+        return estimate_flux_points(
+            fitted_datasets(self._datasets, self._fit.stack),
+            self._fit.models,
+            self._source,
+            energy_edges=None if self.energy is None else self.energy.axis("energy").edges,
+            n_sigma=self.n_sigma,
+            n_sigma_ul=self.n_sigma_ul,
+            sensitivity=self.sensitivity,
+            n_sigma_sensitivity=self.n_sigma_sensitivity,
+            reoptimize=self.reoptimize,
+            energy_range=self._fit.energy_range,
+        )
+
+    def _source_name(self, models: Any) -> str:
+        names = [model.name for model in models if hasattr(model, "spatial")]
+        if self.source is None:
+            if len(names) == 1:
+                return names[0]
+            raise InputError(f"flux_points.source: the model has {len(names)} sources ({', '.join(names)}); name one")
+        if self.source not in names:
+            hint = did_you_mean(self.source, names)
+            raise InputError(
+                f"flux_points.source: no source '{self.source}' in the model.{hint} It has: {', '.join(names)}"
+            )
+        return self.source
+
+    def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
+        from gammapy_hli.engine.products.flux_points import FluxPoints  # late: loads astropy
+
+        found = sorted(folder.glob("*.fits"))
+        if len(found) != 1:
+            raise InputError(f"{folder}: {len(found)} files of flux points; expected one. Run the step again")
+        return FluxPoints.read(found[0])
+
+    def write_product(self, product: Any, folder: FilePath) -> None:
+        for suffix in ("fits", "ecsv"):
+            product.write(folder / f"{slug(product.source)}.{suffix}")
+
+    def summary_numbers(self, product: Any) -> dict[str, Any]:
+        """Headline numbers by source; null where a bin could not be used."""
+        columns = {
+            "e_ref_TeV": product.e_ref,
+            "dnde": product.dnde.to_value("cm-2 s-1 TeV-1"),
+            "dnde_err": product.dnde_err.to_value("cm-2 s-1 TeV-1"),
+            "dnde_ul": product.dnde_ul.to_value("cm-2 s-1 TeV-1"),
+            "sqrt_ts": product.sqrt_ts,
+        }
+        return {product.source: {name: values.tolist() for name, values in columns.items()}}

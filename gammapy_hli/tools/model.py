@@ -1,0 +1,61 @@
+"""The model: sources and their starting values."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.base.errors import Problem
+from gammapy_hli.components.source import Source
+from gammapy_hli.core.component import Named
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import Path
+
+MODELS_FILE = "models.yaml"
+
+
+class ModelTool(Tool):
+    """The sources of the model, written here or in a models file of gammapy's format."""
+
+    section = "model"
+    produces = "models"
+
+    file = Path(None, help="Models file (YAML, gammapy's format); sources named here replace those of the file.")
+    sources = Named(Source, help="Sources by name.", level="basic")
+
+    def check(self) -> Iterable[Problem]:
+        if self.stored("file") is None and not len(self.sources):
+            yield self.problem(
+                "sources",
+                "no source",
+                code="missing",
+                hint="write e.g. {crab: {spectral: {type: pl, amplitude: 3e-11 cm-2 s-1 TeV-1}}}",
+            )
+
+    def input_files(self) -> list[FilePath]:
+        """The models file."""
+        return [self.file] if self.file is not None else []
+
+    def finish(self) -> Any:
+        from gammapy_hli.engine.models.models_yaml import parse_short, read_models  # late: loads astropy
+        from gammapy_hli.engine.models.sky_model import Models
+
+        own = self.sources_as_written()
+        written = parse_short(own, path="model.sources") if own else Models([])
+        if self.file is None:
+            return written
+        read = read_models(self.file)
+        return Models([*(model for model in read if model.name not in written.names), *written])
+
+    def sources_as_written(self) -> dict[str, Any]:
+        """The sources in plain form, file names made absolute."""
+        return {name: source.to_plain(only_set=True) for name, source in self.sources.items()}
+
+    def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
+        from gammapy_hli.engine.models.models_yaml import read_models  # late: loads astropy
+
+        return read_models(folder / MODELS_FILE)
+
+    def write_product(self, product: Any, folder: FilePath) -> None:
+        from gammapy_hli.engine.models.models_yaml import write_models  # late: loads astropy
+
+        write_models(product, folder / MODELS_FILE)

@@ -1,0 +1,153 @@
+"""The reduction: from the events of every selected run to one dataset a run."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.base.errors import InputError, ItemError, Problem, StepError
+from gammapy_hli.components.background.background import Background
+from gammapy_hli.components.energy_axis import EnergyAxis
+from gammapy_hli.components.safe_mask import SafeMask
+from gammapy_hli.components.sky import make_region
+from gammapy_hli.core.component import Slot
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import Bool, Choice, Region
+from gammapy_hli.run.context import RunContext
+
+
+class ReductionTool(Tool):
+    """Bin the events of every run and look up its responses, background and safe energies."""
+
+    section = "reduction"
+    requires = ("observations",)
+    produces = "datasets"
+
+    type = Choice(("spectrum",), "spectrum", help="Kind of datasets: spectrum (1D).", level="basic")
+    on_region = Region(help="Region of the source.", level="basic")
+    energy = Slot(
+        EnergyAxis, help="Bins of reconstructed energy.", defaults={"min": "0.1 TeV", "max": "40 TeV"}, level="basic"
+    )
+    energy_true = Slot(
+        EnergyAxis,
+        help="Bins of true energy.",
+        defaults={"min": "0.05 TeV", "max": "100 TeV", "per_decade": 20},
+        level="basic",
+    )
+    containment_correction = Bool(
+        True,
+        help="Multiply the exposure by the fraction of a point source that a circular on region holds.",
+        level="basic",
+    )
+    use_region_center = Bool(
+        True, help="Responses at the center of the on region; false: effective area and background averaged over it."
+    )
+    background = Slot(Background, level="basic")
+    safe_mask = Slot(SafeMask, level="basic")
+
+    def check(self) -> Iterable[Problem]:
+        region = self.stored("on_region")
+        if region is None:
+            yield self.problem(
+                "on_region",
+                "is needed for a spectrum",
+                code="missing",
+                hint='write e.g. {circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}',
+            )
+        elif self.stored("containment_correction") and isinstance(region, Mapping) and "circle" not in region:
+            shape = next(iter(region))
+            yield self.problem(
+                "containment_correction",
+                f"needs a circle; reduction.on_region is a {shape} ({self.origin('on_region')})",
+                hint="set it to false or take a circle",
+            )
+        chosen = self.background.chosen("method")
+        if chosen is not None and self.stored("type") not in chosen.reduction_types:
+            yield self.background.problem(
+                "method", f"{self.background.method} does not fit reduction.type {self.place('type')}"
+            )
+        if "bkg-peak" in self.safe_mask.stored("methods") and chosen is None:
+            yield self.safe_mask.problem(
+                "methods",
+                f"bkg-peak needs a background; reduction.background.method is {self.background.place('method')}",
+            )
+
+    def input_files(self, observations: Any) -> list[FilePath]:
+        """Files of all selected runs."""
+        found = dict.fromkeys(path for observation in observations for path in observation.source.files)
+        return [path for path in found if path.exists()]  # a run whose file is gone is dropped with its reason
+
+    def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        self._context = context or RunContext()
+        self._observations = inputs["observations"]
+        self._plan = self.plan()
+
+    def plan(self) -> Any:
+        """The options as the engine takes them."""
+        from gammapy_hli.engine.geom.region import region_center  # late: loads astropy
+        from gammapy_hli.engine.reduce.spectrum import SpectrumPlan
+
+        region = make_region(self.on_region)
+        return SpectrumPlan(
+            on_region=region,
+            energy=self.energy.axis("energy"),
+            energy_true=self.energy_true.axis("energy_true"),
+            containment_correction=self.containment_correction,
+            background=self.background.maker(),
+            exclusion=self.background.exclusion.exclusion_mask(region_center(region)),
+            safe_mask=self.safe_mask.plan(),
+            use_region_center=self.use_region_center,
+        )
+
+    def start(self) -> None:
+        runs = list(self._observations)
+        self._datasets, self._facts = [], []
+        for outcome in self._context.map(partial(reduce_run, plan=self._plan), runs, label="reduction"):
+            if outcome.error is not None:
+                dataset, facts = None, {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}
+                self._context.logger.debug(outcome.traceback)
+            else:
+                dataset, facts = outcome.value
+            if dataset is not None:
+                self._datasets.append(dataset)
+            else:
+                self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
+            self._facts.append(facts)
+        if not self._datasets:
+            reasons = "\n  ".join(f"run {facts['name']}: {facts['dropped']}" for facts in self._facts)
+            raise StepError(self.step, f"no run could be reduced:\n  {reasons}")
+
+    def finish(self) -> Any:
+        from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
+
+        return Reduction.from_parts(self._datasets, self._facts)
+
+    def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
+        from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
+
+        return Reduction.read(folder)
+
+    def write_product(self, product: Any, folder: FilePath) -> None:
+        product.write(folder)
+
+    def summary_numbers(self, product: Any) -> dict[str, Any]:
+        """Headline numbers, summed over datasets inside the safe range."""
+        return {"n_datasets": len(product.datasets), "n_dropped": len(product.dropped), **product.totals()}
+
+
+def reduce_run(observation: Any, plan: Any) -> tuple[Any, dict[str, Any]]:
+    """The dataset of one run, None where it cannot be used, and what is known of it; works in any process."""
+    from gammapy_hli.engine.reduce.spectrum import reduce_observation, region_offset  # late: loads astropy
+
+    facts: dict[str, Any] = {"name": observation.name}
+    try:
+        facts["zenith"] = observation.zenith.to_value("deg")
+        facts["offset"] = region_offset(observation, plan.on_region).to_value("deg")
+        facts["livetime"] = observation.livetime.to_value("s")
+        return reduce_observation(observation, plan), facts
+    except ItemError as error:
+        return None, {**facts, "dropped": error.reason}
+    except InputError as error:
+        return None, {**facts, "dropped": str(error)}
+    finally:
+        observation.release()

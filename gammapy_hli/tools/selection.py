@@ -1,0 +1,141 @@
+"""The selection: which runs of a data store are analyzed."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.base.errors import Problem
+from gammapy_hli.components.cone import ConeSearch
+from gammapy_hli.components.sky import make_position
+from gammapy_hli.core.component import Slot
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import Choice, Int, List, OneOrMore, Path, Plain, Quantity, SkyPosition, Str, Time
+from gammapy_hli.core.traits import Mapping as MappingOption
+
+TABLE_FILE = "observations.ecsv"
+IRFS = ("aeff", "edisp", "psf", "bkg", "rad_max")
+IRF_GROUPS = ("full-enclosure", "point-like", "all-optional")
+
+
+class SelectionTool(Tool):
+    """Choose runs of a DL3 data store by number, position, time, zenith angle, livetime or any column of its index."""
+
+    section = "selection"
+    produces = "observations"
+
+    datastore = Path(folder=True, help="Folder with hdu-index.fits.gz and obs-index.fits.gz.", level="basic")
+    obs_ids = List(Int(min=0), None, min_length=1, unique=True, help="Run numbers; null for all.", level="basic")
+    obs_file = Path(None, help="Text file of run numbers; with obs_ids, runs of both.")
+    exclude_ids = List(Int(min=0), [], unique=True, help="Run numbers to leave out.")
+    cone = Slot(ConeSearch, optional=True, help="Runs that point within a circle; null for anywhere.", level="basic")
+    target = SkyPosition(None, help="Position that offsets are measured from; null: the center of the cone.")
+    offset_min = Quantity(None, unit="deg", min="0 deg", help="Least distance between pointing and target.")
+    offset_max = Quantity(None, unit="deg", above="0 deg", help="Largest distance between pointing and target.")
+    time_start = Time(None, help="Runs that begin at this time or later.")
+    time_stop = Time(None, help="Runs that end at this time or earlier.")
+    zenith_min = Quantity(None, unit="deg", min="0 deg", help="Least zenith angle.")
+    zenith_max = Quantity(None, unit="deg", above="0 deg", help="Largest zenith angle.", level="basic")
+    livetime_min = Quantity(None, unit="s", min="0 s", help="Least livetime.")
+    columns = MappingOption(
+        Plain(),
+        {},
+        help="Conditions on columns of the index, {QUALITY: {max: 0}, N_TELS: {in: [3, 4]}}; also min, equal.",
+    )
+    required_irfs = OneOrMore(
+        Choice((*IRFS, *IRF_GROUPS)),
+        ["aeff", "edisp"],
+        help="Responses that a run must have: kinds, or full-enclosure (aeff, edisp, psf, bkg) or point-like.",
+    )
+    hdu_index = Str(None, help="Name of the HDU index where it is not hdu-index.fits(.gz).")
+    obs_index = Str(None, help="Name of the observation index where it is not obs-index.fits(.gz).")
+
+    def check(self) -> Iterable[Problem]:
+        both = set(self.stored("obs_ids") or ()) & set(self.stored("exclude_ids"))
+        if both:
+            numbers = ", ".join(map(str, sorted(both)))
+            yield self.problem(
+                "exclude_ids", f"{numbers} also in obs_ids ({self.origin('obs_ids')})", hint="take one out"
+            )
+        low, high = self.number("zenith_min"), self.number("zenith_max")
+        if low is not None and high is not None and low >= high:
+            yield self.problem("zenith_min", f"{self.place('zenith_min')} is not below {self.place('zenith_max')}")
+        has_offsets = self.stored("offset_min") is not None or self.stored("offset_max") is not None
+        if has_offsets and self.stored("target") is None and self.cone is None:
+            name = "offset_max" if self.stored("offset_max") is not None else "offset_min"
+            yield self.problem(name, "needs a position to measure from", hint="set selection.target or selection.cone")
+        for name, condition in (self.stored("columns") or {}).items():
+            if not isinstance(condition, Mapping) or not set(condition) <= {"min", "max", "equal", "in"}:
+                yield self.problem(
+                    "columns",
+                    f"{name}: {condition!r} is not a condition",
+                    hint="write e.g. {min: 1, max: 3}, {in: [3, 4]}",
+                )
+
+    def input_files(self, **inputs: Any) -> list[FilePath]:
+        """Index files, and the file of run numbers."""
+        from gammapy_hli.engine.dl3.store import INDEX_SUFFIXES  # late: loads astropy
+
+        found = [self.datastore / (self.hdu_index or f"hdu-index{suffix}") for suffix in INDEX_SUFFIXES]
+        found += [self.datastore / (self.obs_index or f"obs-index{suffix}") for suffix in INDEX_SUFFIXES]
+        found += [self.obs_file] if self.obs_file is not None else []
+        return [path for path in dict.fromkeys(found) if path.exists()]
+
+    def open_store(self) -> Any:
+        """The data store, opened."""
+        from gammapy_hli.engine.dl3.store import DataStore  # late: loads astropy
+
+        return DataStore.open(self.datastore, self.hdu_index, self.obs_index)
+
+    def finish(self) -> Any:
+        from gammapy_hli.engine.dl3.observations import Observations  # late: loads astropy
+        from gammapy_hli.engine.dl3.select import select
+
+        store = self.open_store()
+        return Observations(select(store, self.engine_selection()), store)
+
+    def engine_selection(self) -> Any:
+        """The options as the engine takes them."""
+        from gammapy_hli.engine.dl3.select import ColumnCut, Selection, read_run_list  # late: loads astropy
+
+        ids = list(self.obs_ids or ())
+        if self.obs_file is not None:
+            ids += [obs_id for obs_id in read_run_list(self.obs_file) if obs_id not in ids]
+        return Selection(
+            obs_ids=tuple(ids) or None,
+            exclude_ids=tuple(self.exclude_ids),
+            cone=None if self.cone is None else self.cone.cone(),
+            target=None if self.target is None else make_position(self.target),
+            offset_min=self.offset_min,
+            offset_max=self.offset_max,
+            time_windows=self._time_window(),
+            zenith_min=self.zenith_min,
+            zenith_max=self.zenith_max,
+            livetime_min=self.livetime_min,
+            columns={name: ColumnCut.from_mapping(cut, name) for name, cut in self.columns.items()},
+            required_irfs=self.required_irfs,
+        )
+
+    def _time_window(self) -> Any:
+        """The wanted time as a good time interval; None for all times."""
+        if self.time_start is None and self.time_stop is None:
+            return None
+        from astropy.time import Time as AstropyTime  # late: loads astropy
+
+        from gammapy_hli.engine.dl3.gti import Gti
+
+        start = AstropyTime("1970-01-01T00:00:00") if self.time_start is None else self.time_start
+        stop = AstropyTime("2100-01-01T00:00:00") if self.time_stop is None else self.time_stop
+        return Gti.from_times(start, stop)
+
+    def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
+        from gammapy_hli.engine.dl3.observation_table import ObservationTable  # late: loads astropy
+        from gammapy_hli.engine.dl3.observations import Observations
+
+        return Observations(ObservationTable.read(folder / TABLE_FILE), self.open_store())
+
+    def write_product(self, product: Any, folder: FilePath) -> None:
+        product.table.write(folder / TABLE_FILE)
+
+    def summary_numbers(self, product: Any) -> dict[str, Any]:
+        """Headline numbers."""
+        return {"n_observations": len(product)}
