@@ -1,4 +1,4 @@
-"""Writes models_reference.json: what gammapy 2.1 gives for each spectral model. Run it where gammapy is installed, not in the tests.
+"""Writes models_reference.json: what gammapy 2.1 gives for each spectral model. Run it where gammapy is installed.
 
 python tests/oracle/record_models_reference.py
 """
@@ -20,19 +20,50 @@ CASES = {
     "pl-2": {"amplitude": "5e-11 cm-2 s-1", "index": 2.7, "emin": "0.7 TeV", "emax": "20 TeV"},
     "const": {"const": "3e-12 cm-2 s-1 TeV-1"},
     "bpl": {"index1": 1.7, "index2": 2.9, "amplitude": "2e-12 cm-2 s-1 TeV-1", "ebreak": "3 TeV"},
-    "sbpl": {"index1": 1.7, "index2": 2.9, "amplitude": "2e-12 cm-2 s-1 TeV-1", "ebreak": "3 TeV", "reference": "0.7 TeV", "beta": 0.6},
-    "ecpl": {"index": 2.1, "amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "lambda_": "0.07 TeV-1", "alpha": 0.9},
+    "sbpl": {
+        "index1": 1.7,
+        "index2": 2.9,
+        "amplitude": "2e-12 cm-2 s-1 TeV-1",
+        "ebreak": "3 TeV",
+        "reference": "0.7 TeV",
+        "beta": 0.6,
+    },
+    "ecpl": {
+        "index": 2.1,
+        "amplitude": "4e-11 cm-2 s-1 TeV-1",
+        "reference": "1.3 TeV",
+        "lambda_": "0.07 TeV-1",
+        "alpha": 0.9,
+    },
     "ecpl-3fgl": {"index": 2.1, "amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "ecut": "14 TeV"},
-    "secpl-3fgl": {"amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "ecut": "14 TeV", "index_1": 1.9, "index_2": 1.4},
-    "secpl-4fgl": {"amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "expfactor": 2e-14, "index_1": 1.9, "index_2": 1.9},
-    "secpl-4fgl-dr3": {"amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "expfactor": 0.3, "index_1": 1.9, "index_2": 0.6},
+    "secpl-3fgl": {
+        "amplitude": "4e-11 cm-2 s-1 TeV-1",
+        "reference": "1.3 TeV",
+        "ecut": "14 TeV",
+        "index_1": 1.9,
+        "index_2": 1.4,
+    },
+    "secpl-4fgl": {
+        "amplitude": "4e-11 cm-2 s-1 TeV-1",
+        "reference": "1.3 TeV",
+        "expfactor": 2e-14,
+        "index_1": 1.9,
+        "index_2": 1.9,
+    },
+    "secpl-4fgl-dr3": {
+        "amplitude": "4e-11 cm-2 s-1 TeV-1",
+        "reference": "1.3 TeV",
+        "expfactor": 0.3,
+        "index_1": 1.9,
+        "index_2": 0.6,
+    },
     "lp": {"amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "alpha": 2.4, "beta": 0.13},
     "lp2": {"amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1.3 TeV", "alpha": 2.4, "beta": 0.13, "escale": "4 TeV"},
     "gauss": {"amplitude": "4e-11 cm-2 s-1", "mean": "3 TeV", "sigma": "1.5 TeV"},
     "pl-norm": {"tilt": 0.2, "norm": 1.4, "reference": "2 TeV"},
     "lp-norm": {"norm": 1.4, "reference": "2 TeV", "alpha": 0.2, "beta": 0.1},
     "ecpl-norm": {"index": 0.2, "norm": 1.4, "reference": "2 TeV", "lambda_": "0.05 TeV-1", "alpha": 1.2},
-}  # fmt: skip
+}
 
 
 def models():

@@ -1,4 +1,4 @@
-"""Every spectral model against the numbers of gammapy 2.1 in models_reference.json (made by record_models_reference.py)."""
+"""Every spectral model against the numbers of gammapy 2.1 that record_models_reference.py wrote down."""
 
 import json
 import math

@@ -1,7 +1,8 @@
-"""The table of all models: what can be named in a configuration, with parameters, units, defaults and help. Imports no numpy.
+"""The table of all models: what a configuration can name, with parameters, units, defaults, help. Imports no numpy.
 
 Packages outside add spectral models by the entry-point group ``gammapy_hli.models``: the name of the entry point is
-``spectral.<tag>`` and it points to a `ModelEntry` in a module that is cheap to import. It is loaded only when that tag is chosen.
+``spectral.<tag>``, and it points to a `ModelEntry` in a module that is cheap to import. It is loaded only when that tag
+is chosen.
 """
 
 from collections.abc import Iterable
@@ -83,7 +84,7 @@ def resolve_tag(tag: str, kind: Kind = "spectral") -> ModelEntry:
 def _load_plugin(name: str, loaded: object) -> ModelEntry:
     if not isinstance(loaded, ModelEntry):
         raise InputError(
-            f"entry point {name!r} of the group {PLUGIN_GROUP!r} gives a {type(loaded).__name__}; expected a ModelEntry "
-            "(gammapy_hli.engine.models.catalogue). Ask the package that brings it."
+            f"entry point {name!r} of the group {PLUGIN_GROUP!r} gives a {type(loaded).__name__}; "
+            "expected a ModelEntry (gammapy_hli.engine.models.catalogue). Ask the package that brings it."
         )
     return loaded

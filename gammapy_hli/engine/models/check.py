@@ -1,7 +1,7 @@
-"""Checks models as written by people or by gammapy, against the table, and finds all mistakes at once. Imports no numpy.
+"""Checks models as written by people or by gammapy, and finds all mistakes at once. Imports no numpy.
 
-Two notations are understood, and may be mixed: parameters in line (``index: 2.3``, the short form of the configuration) and
-gammapy's list (``parameters: [{name: index, value: 2.3}]``).
+Two notations are understood, and may be mixed: parameters in line (``index: 2.3``, the short form) and gammapy's
+list (``parameters: [{name: index, value: 2.3}]``).
 """
 
 import math
@@ -23,9 +23,8 @@ __all__ = ["ModelChecker", "as_node"]
 _COMPONENTS = ("spectral", "spatial", "temporal")
 _SOURCE_KEYS = (*_COMPONENTS, "datasets_names", "apply_irf")
 _PARAMETER_KEYS = ("value", "unit", "min", "max", "frozen", "error", "prior", "link")
-_IGNORED_KEYS = ("name", "interp", "scale_method", "scale_transform", "scale", "factor") + tuple(
-    f"scan_{word}" for word in ("min", "max", "n_values", "n_sigma", "values")
-)
+_SCAN_KEYS = ("scan_min", "scan_max", "scan_n_values", "scan_n_sigma", "scan_values")
+_IGNORED_KEYS = ("name", "interp", "scale_method", "scale_transform", "scale", "factor", *_SCAN_KEYS)  # gammapy's own
 _SHORT_PRIORS = {
     "gauss": ("GaussianPrior", {"mean": "mu", "sigma": "sigma"}),
     "uniform": ("UniformPrior", {"min": "min", "max": "max"}),
@@ -68,7 +67,7 @@ class ModelChecker:
         else:
             self.problems.append(Problem(code, path, message, file=node.file or None))
 
-    # --- whole files ---------------------------------------------------------------------------------------------------
+    # --- whole files ----------------------------------------------------------------------------------------------
     def sources(self, node: Node, path: str) -> list[ModelSpec]:
         """The mapping ``name: {spectral: ..., spatial: ...}`` of the short form."""
         entries = self._mapping(node, path, "sources by name")
@@ -143,7 +142,7 @@ class ModelChecker:
             spec.apply_irf = self._apply_irf(entries["apply_irf"], f"{path}.apply_irf")
         return spec
 
-    # --- one component -------------------------------------------------------------------------------------------------
+    # --- one component --------------------------------------------------------------------------------------------
     def component(self, node: Node, kind: Kind, path: str) -> ComponentSpec | None:
         """A spectral, spatial or temporal model; None where its type cannot be told."""
         entries = self._mapping(node, path, f"a {kind} model")
@@ -221,7 +220,7 @@ class ModelChecker:
                 seen.add(name.value)
                 yield name.value, child
 
-    # --- one parameter -------------------------------------------------------------------------------------------------
+    # --- one parameter --------------------------------------------------------------------------------------------
     def _parameter(self, node: Node, entry: ParameterEntry, path: str, needs_unit: bool) -> ParameterSpec:
         spec = ParameterSpec(node, path)
         if not isinstance(node.value, dict):
@@ -319,7 +318,7 @@ class ModelChecker:
             return tag, {name: 0.0 if number is None else number for name, number in found.items()}, 1.0
         return None
 
-    # --- options and small values --------------------------------------------------------------------------------------
+    # --- options and small values ---------------------------------------------------------------------------------
     def _option(self, node: Node, option: OptionEntry, path: str) -> Any:
         if option.type == "model":
             return self.component(node, "spectral", path)
@@ -337,7 +336,7 @@ class ModelChecker:
         return text
 
     def _quantities(self, node: Node, path: str) -> tuple[list[float], str] | None:
-        """Numbers and unit of ``{data: [0.1, 1], unit: TeV}`` or ``[0.1 TeV, 1 TeV]``; the unit of the first holds for all."""
+        """Numbers and unit of ``{data: [0.1, 1], unit: TeV}`` or ``[0.1 TeV, 1 TeV]``; all in the unit of the first."""
         try:
             if isinstance(node.value, dict) and set(node.value) == {"data", "unit"}:
                 numbers = [float(child.value) for child in node.value["data"].value]

@@ -39,7 +39,8 @@ def read_covariance(path: str | os.PathLike[str], names: Sequence[str]) -> Float
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise InputError(
-            f"{path}: the covariance cannot be read: {error.strerror}. Take 'covariance' out of the models file to do without."
+            f"{path}: the covariance cannot be read: {error.strerror}. "
+            "Take 'covariance' out of the models file to do without."
         ) from None
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines if line.strip()]
     found = [row[0] for row in rows[1:]]

@@ -1,4 +1,4 @@
-"""Shapes of the rows of the model table: a model, a parameter, an option. Plain data, no numpy; the rows are in the ``*_table`` files."""
+"""Shapes of the rows of the model table: a model, a parameter, an option. The rows are in the ``*_table`` files."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,7 +49,8 @@ class OptionEntry:
     name : str
         Key in the YAML files.
     type : str
-        'choice', 'path', 'bool', 'quantities' ({data, unit} or a list of texts with units) or 'model' (a nested spectral model).
+        'choice', 'path', 'bool', 'text', 'quantities' ({data, unit} or a list of texts with units) or 'model' (a
+        nested spectral model).
     default : object
         None where there is none.
     allowed : tuple of str

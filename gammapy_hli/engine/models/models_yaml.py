@@ -1,6 +1,6 @@
 """Models in files: gammapy's YAML format, read and written, and the short form of the configuration.
 
-`read_models` and `write_models` are inverse to each other to the last bit; what is written depends on nothing but the models.
+`read_models` and `write_models` are inverse to each other to the last bit; what is written depends on the models alone.
 """
 
 import math
@@ -42,12 +42,12 @@ _SECTION_KEYS = ("sources", "background", "file")
 
 
 def read_models(path: str | os.PathLike[str]) -> Models:
-    """Models from a file in gammapy's format, or in the short form (``sources:``), with their covariance where there is one.
+    """Models, with their covariance, from a file in gammapy's format or in the short form (``sources:``).
 
     Raises
     ------
     ConfigError
-        Every mistake in the file with its line: unknown models, parameters and keys with a suggestion, units, bounds, links.
+        Every mistake in the file with its line: unknown models, parameters and keys, units, bounds, links.
     InputError
         The covariance file is missing or belongs to other models.
     """
@@ -85,8 +85,8 @@ def parse_short(
     Parameters
     ----------
     mapping : mapping or Node
-        Sources by name, ``{crab: {spectral: {type: pl, index: 2.3}, spatial: {...}}}``, or a section that holds them under
-        ``sources``. The section's ``background`` is for `parse_background`.
+        Sources by name, ``{crab: {spectral: {type: pl, index: 2.3}, spatial: {...}}}``, or a section that holds them
+        under ``sources``. The section's ``background`` is for `parse_background`.
     path : str
         Dotted path of the sources, for messages.
     base : path, optional
@@ -141,7 +141,7 @@ def _keys(node: Node) -> tuple[str, ...]:
     return tuple(node.value) if isinstance(node.value, dict) else ()
 
 
-# --- writing -----------------------------------------------------------------------------------------------------------
+# --- writing ------------------------------------------------------------------------------------------------------
 def write_models(
     models: Models, path: str | os.PathLike[str], covariance: str | os.PathLike[str] | None = None
 ) -> None:
@@ -204,7 +204,7 @@ def _plain_model(model: AnyModel, labels: Mapping[str, str]) -> dict[str, Any]:
 def plain_component(
     model: SpectralModel | SpatialModel | TemporalModel, path: str = "", labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """A spectral, spatial or temporal model as plain data in gammapy's format; `labels` are the links by qualified name."""
+    """One component as plain data in gammapy's format; `labels` are the links by qualified name."""
     labels = labels or {}
     plain: dict[str, Any] = {"type": model.tag}
     options = {

@@ -114,7 +114,7 @@ class Models(Summary, Sequence[AnyModel]):
         if covariance is not None:
             self.covariance = covariance
 
-    # --- parameters ----------------------------------------------------------------------------------------------------
+    # --- parameters -----------------------------------------------------------------------------------------------
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the models."""
@@ -122,7 +122,7 @@ class Models(Summary, Sequence[AnyModel]):
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """Every parameter by its qualified name ('crab.spectral.index'); shared ones stand under each of their names."""
+        """Every parameter by its qualified name ('crab.spectral.index'); shared ones under each of their names."""
         return {name: parameter for model in self._models for name, parameter in model.named_parameters()}
 
     @property
@@ -177,10 +177,10 @@ class Models(Summary, Sequence[AnyModel]):
                 return model.name, component, path
         raise InputError(f"there is no parameter {name!r}.{did_you_mean(name, self.parameters)}")
 
-    # --- covariance ----------------------------------------------------------------------------------------------------
+    # --- covariance -----------------------------------------------------------------------------------------------
     @property
     def covariance(self) -> FloatArray:
-        """Covariance of all parameters (n_all, n_all), frozen ones included; from the errors alone where none was set."""
+        """Covariance of all parameters (n_all, n_all), frozen ones included; from the errors where none was set."""
         if self._covariance is not None:
             return self._covariance
         named = self.parameters
@@ -196,7 +196,8 @@ class Models(Summary, Sequence[AnyModel]):
         named = self.parameters
         if matrix.shape != (len(named), len(named)):
             raise InputError(
-                f"covariance has shape {matrix.shape}; expected {(len(named), len(named))}, one row a parameter: {', '.join(named)}"
+                f"covariance has shape {matrix.shape}; expected {(len(named), len(named))}, "
+                f"one row a parameter: {', '.join(named)}"
             )
         self._covariance = matrix
         for parameter, variance in zip(named.values(), np.diag(matrix), strict=True):
@@ -210,7 +211,7 @@ class Models(Summary, Sequence[AnyModel]):
         places = [place for place, full in enumerate(self.parameters) if full in own]
         return self.covariance[np.ix_(places, places)]
 
-    # --- container -----------------------------------------------------------------------------------------------------
+    # --- container ------------------------------------------------------------------------------------------------
     @overload
     def __getitem__(self, key: int | str) -> AnyModel: ...
     @overload

@@ -1,4 +1,4 @@
-"""Spatial models as far as one-dimensional analyses need them: type, frame, parameters, position. One class for all types."""
+"""Spatial models as far as 1D analyses need them: type, frame, parameters, position. One class for all types."""
 
 from typing import Any
 

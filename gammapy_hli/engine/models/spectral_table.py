@@ -1,4 +1,4 @@
-"""The spectral models: names, parameters, units, defaults and help. Plain data, no numpy (templates, help and schema read it)."""
+"""The spectral models: names, parameters, units, defaults and help. Plain data, no numpy."""
 
 from gammapy_hli.engine.models.entries import DNDE, ModelEntry, OptionEntry, ParameterEntry
 
@@ -85,7 +85,8 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
             P("emin", 0.1, "TeV", frozen=True, help="Lower end of the range of the integral flux."),
             P("emax", 100.0, "TeV", frozen=True, help="Upper end of the range of the integral flux."),
         ),
-        "Power law with the integral flux as amplitude: dnde = amplitude (1-index) E^(-index) / (emax^(1-index) - emin^(1-index)).",
+        "Power law with the integral flux as amplitude: "
+        "dnde = amplitude (1-index) E^(-index) / (emax^(1-index) - emin^(1-index)).",
         unit=DNDE,
         implementation=f"{_FOLDER}.power_law:PowerLaw2SpectralModel",
     ),
@@ -115,7 +116,8 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
             _reference(),
             P("beta", 1.0, frozen=True, help="Smoothness of the break; larger is smoother."),
         ),
-        "Smoothly broken power law: dnde = amplitude (E/reference)^(-index1) [1 + (E/ebreak)^((index2-index1)/beta)]^(-beta), "
+        "Smoothly broken power law: "
+        "dnde = amplitude (E/reference)^(-index1) [1 + (E/ebreak)^((index2-index1)/beta)]^(-beta), "
         "with the sign of beta that of index2 - index1.",
         unit=DNDE,
         implementation=f"{_FOLDER}.broken_power_law:SmoothBrokenPowerLawSpectralModel",
@@ -142,8 +144,10 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
         (
             _index(default=1.5),
             _amplitude("Differential flux at the reference energy, before the cut-off."),
-        )
-        + (_reference(), _cutoff_rate(), _cutoff_shape()),
+            _reference(),
+            _cutoff_rate(),
+            _cutoff_shape(),
+        ),
         "Power law with exponential cut-off: dnde = amplitude (E/reference)^(-index) exp(-(lambda_ E)^alpha).",
         unit=DNDE,
         implementation=f"{_FOLDER}.cutoff:ExpCutoffPowerLawSpectralModel",
@@ -188,7 +192,8 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
             _index("index_1", 1.5, "Photon index at the reference energy."),
             _index("index_2", 2.0, "Power of the cut-off."),
         ),
-        "Super-exponential cut-off of 4FGL-DR3: dnde = amplitude x^(-index_1 + expfactor/index_2) exp(expfactor/index_2² (1 - x^index_2)), "
+        "Super-exponential cut-off of 4FGL-DR3: "
+        "dnde = amplitude x^(-index_1 + expfactor/index_2) exp(expfactor/index_2² (1 - x^index_2)), "
         "x = E/reference.",
         unit=DNDE,
         implementation=f"{_FOLDER}.cutoff:SuperExpCutoffPowerLaw4FGLDR3SpectralModel",
@@ -205,7 +210,8 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
             _index("index_2", 2.0, "Power of the cut-off."),
         ),
         "Super-exponential cut-off of 4FGL: "
-        "dnde = amplitude (E/reference)^(-index_1) exp(expfactor (reference^index_2 - E^index_2)), energies in the exponent in MeV.",
+        "dnde = amplitude (E/reference)^(-index_1) exp(expfactor (reference^index_2 - E^index_2)), "
+        "with the energies of the exponent in MeV.",
         unit=DNDE,
         implementation=f"{_FOLDER}.cutoff:SuperExpCutoffPowerLaw4FGLSpectralModel",
     ),
@@ -243,7 +249,8 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
         ("template",),
         "spectral",
         (),
-        "Differential flux from a table, interpolated in log-log; it has no parameters (multiply it by a norm model to fit it).",
+        "Differential flux from a table, interpolated in log-log; "
+        "it has no parameters (multiply it by a norm model to fit it).",
         options=(
             OptionEntry(
                 "filename",

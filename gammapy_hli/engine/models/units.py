@@ -53,7 +53,8 @@ def convert(value: float, unit: str, target: str, what: str = "value") -> float:
         return float(got.to(wanted, value))
     except u.UnitConversionError:
         raise InputError(
-            f"{what}: '{value:g} {unit}' has unit {_named(unit, got)}; expected a unit convertible to {_named(target, wanted)}"
+            f"{what}: '{value:g} {unit}' has unit {_named(unit, got)}; "
+            f"expected a unit convertible to {_named(target, wanted)}"
         ) from None
 
 

@@ -1,7 +1,7 @@
 """What every spectral model can do: give its flux, integrate it over bins with the gradient, and carry errors through.
 
-A family of models writes its formula twice, as `dnde` and as `dnde_gradient`; all else follows from these two. Arrays in the
-kernels are float64 in TeV, cm, s; Quantities stand only in the methods at the end of `SpectralModel`.
+A family of models writes its formula twice, as `dnde` and as `dnde_gradient`; all else follows from these two. Arrays
+in the kernels are float64 in TeV, cm, s; Quantities stand only in the methods at the end of `SpectralModel`.
 """
 
 import copy
@@ -83,16 +83,17 @@ class SpectralModel(Summary):
     Parameters
     ----------
     **values
-        Value of each parameter: a number in the unit of the table, a text with unit, a Quantity, or a `Parameter` to share.
+        Value of each parameter: a number in the table's unit, a text with unit, a Quantity, or a `Parameter` to share.
 
     Attributes
     ----------
     parameters : Parameters
-        In the order of the arrays. Each is an attribute too: ``model.index.value``; ``model.index = 2.3`` sets its value.
+        In the order of the arrays. Each is an attribute too: ``model.index.value``, ``model.index = 2.3``.
     """
 
     entry: ClassVar[ModelEntry]
     parameters: Parameters
+    _compiled: tuple[FloatArray, CompiledSpectrum] | None
 
     def __init__(self, **values: Any):
         items = [Parameter.from_entry(entry) for entry in self.entry.parameters]
@@ -108,16 +109,16 @@ class SpectralModel(Summary):
 
     @classmethod
     def build(cls, options: dict[str, Any]) -> Self:
-        """The model at its defaults from the options of a file (none, for most); quantities and nested models are made already."""
+        """The model at its defaults from the options of a file; quantities and nested models are made already."""
         return cls()
 
-    # --- what a family defines -----------------------------------------------------------------------------------------
+    # --- what a family defines ------------------------------------------------------------------------------------
     def prepare(self, energy: FloatArray) -> Any:
         """What the formula needs of the energies [TeV] and not of the parameters; computed once a compilation."""
         return Nodes(energy, np.log(energy))
 
     def dnde(self, nodes: Any, values: FloatArray) -> FloatArray:
-        """Differential flux [TeV-1 s-1 cm-2] (or factor) at the nodes, in their shape; values in the order of `parameters`."""
+        """Differential flux [TeV-1 s-1 cm-2] (or factor) at the nodes; values in the order of `parameters`."""
         raise NotImplementedError
 
     def dnde_gradient(self, nodes: Any, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -128,7 +129,7 @@ class SpectralModel(Summary):
         """The model bound to bins with the ends `low` and `high` [TeV]; see `compile`."""
         return NumericSpectrum(self, low, high, energy_power)
 
-    # --- kernels -------------------------------------------------------------------------------------------------------
+    # --- kernels --------------------------------------------------------------------------------------------------
     @property
     def tag(self) -> str:
         """gammapy's long tag."""
@@ -183,7 +184,7 @@ class SpectralModel(Summary):
             object.__setattr__(self, "_compiled", kept)
         return kept[1]
 
-    # --- with units ----------------------------------------------------------------------------------------------------
+    # --- with units -----------------------------------------------------------------------------------------------
     def __call__(self, energy: u.Quantity) -> u.Quantity:
         """Differential flux at the energies."""
         values = self.dnde(self.prepare(_tev(energy)), self.values)
@@ -225,8 +226,8 @@ class SpectralModel(Summary):
     def pivot_energy(self, covariance: FloatArray) -> u.Quantity:
         """Energy at which the relative error of the flux is smallest, where amplitude and index are not correlated.
 
-        Looked for within a factor e³ of the reference energy (1 TeV where the model has none), as gammapy does; nan where
-        the relative error does not depend on energy, or where its minimum lies at the end of the range.
+        Looked for within a factor e³ of the reference energy (1 TeV where the model has none), as gammapy does; nan
+        where the relative error does not depend on energy, or where its minimum lies at the end of the range.
         """
         from scipy.optimize import minimize_scalar  # late: only wanted here
 
@@ -264,7 +265,7 @@ class SpectralModel(Summary):
             error = _propagate(jacobian, covariance).reshape(low.shape)
         return u.Quantity(flux.reshape(low.shape), unit), u.Quantity(error, unit)
 
-    # --- object --------------------------------------------------------------------------------------------------------
+    # --- object ---------------------------------------------------------------------------------------------------
     def replace_parameter(self, name: str, parameter: Parameter) -> None:
         """Hold `parameter` in the place of `name`, so that two models share it."""
         object.__setattr__(self, "parameters", self.parameters.replaced(name, parameter))
@@ -286,7 +287,7 @@ class SpectralModel(Summary):
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """``model.index = 2.3`` sets the value, ``model.index = parameter`` shares a parameter; other names are refused."""
+        """``model.index = 2.3`` sets the value, ``model.index = parameter`` shares one; other names are refused."""
         if isinstance(value, Parameter):
             self.replace_parameter(name, value)
         elif name in self.parameters.names:

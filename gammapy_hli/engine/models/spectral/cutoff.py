@@ -91,7 +91,10 @@ class ExpCutoffPowerLaw3FGLSpectralModel(SpectralModel):
 
 
 class SuperExpCutoffPowerLaw3FGLSpectralModel(SpectralModel):
-    """Super-exponential cut-off of 3FGL: amplitude (E/reference)^(-index_1) exp((reference/ecut)^index_2 - (E/ecut)^index_2)."""
+    """Super-exponential cut-off of 3FGL.
+
+    dnde = amplitude (E/reference)^(-index_1) exp((reference/ecut)^index_2 - (E/ecut)^index_2).
+    """
 
     entry = SPECTRAL["SuperExpCutoffPowerLaw3FGLSpectralModel"]
 
@@ -122,8 +125,9 @@ class SuperExpCutoffPowerLaw3FGLSpectralModel(SpectralModel):
 
 
 class SuperExpCutoffPowerLaw4FGLSpectralModel(SpectralModel):
-    """Super-exponential cut-off of 4FGL: amplitude (E/reference)^(-index_1) exp(expfactor (reference^index_2 - E^index_2)).
+    """Super-exponential cut-off of 4FGL.
 
+    dnde = amplitude (E/reference)^(-index_1) exp(expfactor (reference^index_2 - E^index_2)).
     The energies in the exponent are in MeV.
     """
 

@@ -1,4 +1,4 @@
-"""Log-parabolas: with one reference energy, with a scale energy of its own, and as a factor. Natural logarithms throughout."""
+"""Log-parabolas: with one reference energy, with a scale energy of its own, and as a factor. Natural logarithms."""
 
 import numpy as np
 

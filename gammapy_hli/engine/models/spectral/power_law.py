@@ -28,7 +28,7 @@ class _PowerBins:
 
 
 class _PowerLawIntegral:
-    """∫ A (E/R)^(-Γ) E^p dE over bins, closed form, with gradient; `order` says where Γ, A and R stand among the values."""
+    """∫ A (E/R)^(-Γ) E^p dE over bins, in closed form; `order` says where Γ, A and R stand among the values."""
 
     __slots__ = ("_bins", "_order", "_power")
 
@@ -114,7 +114,7 @@ class _PowerLaw2Integral:
 
 
 class PowerLaw2SpectralModel(SpectralModel):
-    """Power law whose amplitude is the integral flux between emin and emax; defined at index = 1 too, where gammapy gives nan."""
+    """Power law whose amplitude is the integral flux from emin to emax; defined at index = 1 too (gammapy: nan)."""
 
     entry = SPECTRAL["PowerLaw2SpectralModel"]
 

@@ -31,20 +31,32 @@ class TemplateSpectralModel(SpectralModel):
     """
 
     entry = SPECTRAL["TemplateSpectralModel"]
+    energy: Any  # Quantity, which has no types
+    template_values: Any
+    _unit: str
+    _log_nodes: FloatArray
+    _log_values: FloatArray
+    energy: Any  # Quantity, which has no types
+    template_values: Any
+    _unit: str
+    _log_nodes: FloatArray
+    _log_values: FloatArray
 
     def __init__(self, energy: u.Quantity, values: u.Quantity):
         energy, values = u.Quantity(energy), u.Quantity(values)
         nodes = energy.to_value("TeV")
         if nodes.shape != values.shape or nodes.ndim != 1 or len(nodes) == 0:
             raise InputError(
-                f"{self.tag}: energy has shape {nodes.shape} and values have shape {values.shape}; expected two lists of one length"
+                f"{self.tag}: energy has shape {nodes.shape} and values have shape {values.shape}; "
+                "expected two lists of one length"
             )
         if not (np.diff(nodes) > 0).all() or nodes[0] <= 0:
             raise InputError(f"{self.tag}: the energies are not positive and rising")
         is_factor = values.unit.is_equivalent(u.one)
         if not is_factor and not values.unit.is_equivalent(DNDE):
             raise InputError(
-                f"{self.tag}: values have unit {values.unit}; expected a unit convertible to {DNDE}, or none for a factor"
+                f"{self.tag}: values have unit {values.unit}; "
+                f"expected a unit convertible to {DNDE}, or none for a factor"
             )
         self.__dict__["energy"] = energy
         self.__dict__["template_values"] = values

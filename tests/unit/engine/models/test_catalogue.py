@@ -37,9 +37,9 @@ def test_every_spectral_entry_has_its_class(entry):
 
 
 def test_unknown_tags_are_refused_with_a_suggestion():
-    with pytest.raises(InputError, match="'PowerLawSpectralModl'. Did you mean 'PowerLawSpectralModel'"):
+    with pytest.raises(InputError, match=r"'PowerLawSpectralModl'. Did you mean 'PowerLawSpectralModel'"):
         resolve_tag("PowerLawSpectralModl")
-    with pytest.raises(InputError, match="Did you mean 'point'"):
+    with pytest.raises(InputError, match=r"Did you mean 'point'"):
         resolve_tag("pont", "spatial")
 
 
@@ -50,7 +50,8 @@ def test_plugins_are_listed_without_import_and_loaded_when_chosen(tmp_path, monk
         "    unit=DNDE, implementation='hli_plugin_model:FlatSpectralModel')\nBAD = 3\n"
     )
     (tmp_path / "hli_plugin_model.py").write_text(
-        "import numpy as np\nfrom gammapy_hli.engine.models.spectral.base import SpectralModel\nimport hli_plugin_table\n"
+        "import numpy as np\nimport hli_plugin_table\n"
+        "from gammapy_hli.engine.models.spectral.base import SpectralModel\n"
         "class FlatSpectralModel(SpectralModel):\n    entry = hli_plugin_table.E\n"
         "    def dnde(self, nodes, values):\n        return np.full(nodes.energy.shape, values[0])\n"
     )
@@ -66,7 +67,7 @@ def test_plugins_are_listed_without_import_and_loaded_when_chosen(tmp_path, monk
     assert resolve_tag("flat").parameters[0].default == 2.0
     assert "hli_plugin_model" not in sys.modules
     assert make_spectral("flat", level=3.0).bin_flux([1.0, 2.0], [3.0]) == pytest.approx(3.0)
-    with pytest.raises(InputError, match="gives a int; expected a ModelEntry"):
+    with pytest.raises(InputError, match=r"gives a int; expected a ModelEntry"):
         resolve_tag("broken")
-    with pytest.raises(InputError, match="Did you mean 'flat'"):
+    with pytest.raises(InputError, match=r"Did you mean 'flat'"):
         resolve_tag("flatt")

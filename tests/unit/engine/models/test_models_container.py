@@ -86,9 +86,9 @@ def test_linked_parameters_are_one_object_and_stay_so_in_copies(models):
 
 
 def test_link_of_different_units_is_refused(models):
-    with pytest.raises(InputError, match="has unit TeV-1 s-1 cm-2; it cannot be linked with 'index'"):
+    with pytest.raises(InputError, match=r"has unit TeV-1 s-1 cm-2; it cannot be linked with 'index'"):
         models.link("crab.spectral.amplitude", "crab.spectral.index")
-    with pytest.raises(InputError, match="Did you mean 'crab.spectral.index'"):
+    with pytest.raises(InputError, match=r"Did you mean 'crab.spectral.index'"):
         models.link("crab.spectral.indx", "crab.spectral.index")
 
 
@@ -124,28 +124,28 @@ def test_with_values_leaves_the_original_alone(models):
     changed = models.with_values({"crab.spectral.amplitude": "5e-12 cm-2 s-1 TeV-1"})
     assert changed["crab"].spectral.amplitude.value == 5e-12
     assert models["crab"].spectral.amplitude.value == 1e-12
-    with pytest.raises(InputError, match="Did you mean 'crab.spectral.amplitude'"):
+    with pytest.raises(InputError, match=r"Did you mean 'crab.spectral.amplitude'"):
         models.with_values({"crab.spectral.amplitde": 1})
 
 
 def test_names_of_models_must_differ_and_be_known(models):
-    with pytest.raises(InputError, match="two models are named 'crab'"):
+    with pytest.raises(InputError, match=r"two models are named 'crab'"):
         Models([models["crab"], models["crab"]])
-    with pytest.raises(InputError, match="Did you mean 'crab'"):
+    with pytest.raises(InputError, match=r"Did you mean 'crab'"):
         models["carb"]
 
 
 def test_source_with_a_factor_as_spectrum_is_refused():
-    with pytest.raises(InputError, match="PowerLawNormSpectralModel is a dimensionless factor"):
+    with pytest.raises(InputError, match=r"PowerLawNormSpectralModel is a dimensionless factor"):
         SkyModel("crab", make_spectral("pl-norm"))
 
 
 def test_spatial_models_have_positions_and_check_their_options():
     assert SpatialModel("gauss", lon_0=10, lat_0=5, frame="galactic").position.l.deg == pytest.approx(10)
     assert SpatialModel("const").position is None
-    with pytest.raises(InputError, match="frame is 'icr'"):
+    with pytest.raises(InputError, match=r"frame is 'icr'"):
         SpatialModel("point", frame="icr")
-    with pytest.raises(InputError, match="Did you mean 'sigma'"):
+    with pytest.raises(InputError, match=r"Did you mean 'sigma'"):
         SpatialModel("gauss", sigm=1)
 
 
