@@ -73,7 +73,7 @@ class Axis(Summary):
             raise ValueError(f"axis '{self.name}': got edges of shape {edges.shape}; expected one dimension, 2 or more")
         if self.interp not in ("log", "lin"):
             raise ValueError(f"axis '{self.name}': interp is {self.interp!r}; expected 'log' or 'lin'")
-        if not np.all(np.diff(edges.value) > 0):
+        if not (np.diff(edges.value) > 0).all():
             raise ValueError(f"axis '{self.name}': edges must increase strictly, got {edges}")
         edges.flags.writeable = False
         object.__setattr__(self, "edges", edges)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ _SPELLINGS = {
 }
 
 
+@lru_cache(maxsize=256)
 def parse_unit(text: str | None) -> u.UnitBase | None:
     """Unit from the text of a FITS column; None where there is none or nobody could tell what it means."""
     if text is None or not text.strip():
@@ -166,8 +167,10 @@ class IrfTable:
 
     def unit(self, name: str, default: str) -> u.UnitBase:
         """Unit of a column; the default where the file has none that can be understood."""
-        found, expected = parse_unit(self.hdu.columns[self._columns[name]].unit), u.Unit(default)
-        if found is None or (found == u.one and expected != u.one):
+        found, expected = parse_unit(self.hdu.columns[self._columns[name]].unit), parse_unit(default) or u.one
+        if found is None or found is expected:
+            return expected
+        if found == u.one and expected != u.one:
             return expected
         if not found.is_equivalent(expected):
             raise InputError(
@@ -183,17 +186,18 @@ class IrfTable:
         if prefix is None:
             raise self.missing(" or ".join(f"'{_}_LO' with '{_}_HI'" for _ in spec.prefixes))
         low, high = (self.cell(f"{prefix}_{_}").ravel().astype(np.float64) for _ in ("LO", "HI"))
-        where = f"{self.where}, columns '{prefix}_LO', '{prefix}_HI'"
         if low.shape != high.shape:
-            raise InputError(f"{where}: got {len(low)} and {len(high)} values, expected as many of both")
-        unit = self.unit(f"{prefix}_LO", spec.unit)
-        high = u.Quantity(high, self.unit(f"{prefix}_HI", spec.unit)).to_value(unit)
+            got = f"got {len(low)} and {len(high)} values, expected as many of both"
+            raise InputError(f"{self.where}, columns '{prefix}_LO', '{prefix}_HI': {got}")
+        unit, unit_high = self.unit(f"{prefix}_LO", spec.unit), self.unit(f"{prefix}_HI", spec.unit)
+        if unit_high is not unit:
+            high = high * unit_high.to(unit)
         try:
-            if np.allclose(low, high):
-                return Axis.from_nodes(low * unit, name, spec.interp)
-            return Axis(name=name, edges=np.append(low, high[-1]) * unit, interp=spec.interp)
+            if (np.abs(high - low) <= 1e-5 * np.abs(low)).all():
+                return Axis.from_nodes(low << unit, name, spec.interp)
+            return Axis(name=name, edges=np.append(low, high[-1]) << unit, interp=spec.interp)
         except ValueError as error:
-            raise InputError(f"{where}: {error}") from error
+            raise InputError(f"{self.where}, columns '{prefix}_LO', '{prefix}_HI': {error}") from error
 
     def array(self, names: Sequence[str], axes: Sequence[Axis], default_unit: str) -> u.Quantity:
         """Array of the first of these columns that is there, in the order of the axes.
@@ -214,7 +218,7 @@ class IrfTable:
             values = values.T
         elif values.shape != shape:
             values = values.reshape(shape[::-1]).T
-        return u.Quantity(np.ascontiguousarray(values), self.unit(name, default_unit), dtype=values.dtype, copy=False)
+        return np.ascontiguousarray(values) << self.unit(name, default_unit)
 
     def keyword(self, *names: str, unit: str) -> u.Quantity | None:
         """Positive number of a header keyword as a Quantity, None where there is none."""
@@ -298,7 +302,7 @@ def as_array(value: Any, axes: Sequence[Axis], unit: str, what: str) -> u.Quanti
     """
     shape = tuple(axis.nbin for axis in axes)
     quantity = value if isinstance(value, u.Quantity) else u.Quantity(np.asarray(value, dtype=_dtype(value)), unit)
-    if not quantity.unit.is_equivalent(unit):
+    if not quantity.unit.is_equivalent(parse_unit(unit) or u.one):
         raise ValueError(f"{what}: got unit '{quantity.unit}', expected one convertible to '{unit}'")
     if quantity.isscalar:
         quantity = np.full(shape, quantity.value) * quantity.unit

@@ -165,16 +165,16 @@ def fill_gaps(values: NDArray) -> Array:
     Gaps at the ends stay as they are; so do columns without any valid value (NUMERICS B.5, step 1).
     """
     values = np.asarray(values, dtype=np.float64)
-    n = len(values)
     valid = np.isfinite(values) & (values != 0)
     if valid.all():
         return values
+    n = len(values)
     index = np.arange(n).reshape(-1, *(1,) * (values.ndim - 1))
     before = np.maximum.accumulate(np.where(valid, index, -1), axis=0)
     after = np.minimum.accumulate(np.where(valid, index, n)[::-1], axis=0)[::-1]
-    gap = ~valid & (before >= 0) & (after < n)
-    logarithm = np.log(np.clip(np.where(valid, values, 1.0), TINY, None))
-    low, high = np.clip(before, 0, None), np.clip(after, None, n - 1)
-    fraction = (index - low) / np.where(high > low, high - low, 1)
-    start, stop = np.take_along_axis(logarithm, low, axis=0), np.take_along_axis(logarithm, high, axis=0)
-    return np.where(gap, np.exp(start + fraction * (stop - start)), values)
+    gaps = np.nonzero(~valid & (before >= 0) & (after < n))
+    low, high, column = before[gaps], after[gaps], gaps[1:]
+    start, stop = (np.log(np.clip(values[(rows, *column)], TINY, None)) for rows in (low, high))
+    filled = values.copy()
+    filled[gaps] = np.exp(start + (gaps[0] - low) / (high - low) * (stop - start))
+    return filled
