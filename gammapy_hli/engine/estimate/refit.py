@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.fit.compile import compile_bins
@@ -97,6 +96,8 @@ def _distance(
     likelihood: Likelihood, best: Minimum, name: str, norm: float, error: float, n_sigma: float, side: int
 ) -> float:
     """How far the norm can move to one side until the profile has grown by n_sigma^2; nan where it never does."""
+
+    from scipy.optimize import brentq  # late: it takes long to load and only this option needs it
 
     def height(distance: float) -> float:
         profile = stat_profile(likelihood, best, name, np.array([norm + side * distance]))

@@ -1,5 +1,6 @@
 """Profiles and contours of the statistic around its minimum, other parameters refitted. On demand: costs many fits."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,9 +128,7 @@ def stat_contour(
 
 def _content(n_sigma: float) -> float:
     """Probability within ``n_sigma`` of a normal distribution."""
-    from scipy.special import erf  # late: only for unusual contours
-
-    return float(erf(n_sigma / np.sqrt(2.0)))
+    return math.erf(n_sigma / math.sqrt(2.0))
 
 
 def _place(likelihood: Likelihood, name: str) -> int:

@@ -1,6 +1,7 @@
 """Flux points of one source, frozen, their files (GADF, FITS and ECSV) and all the ways to express them."""
 
 import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
@@ -279,7 +279,7 @@ class FluxPoints(Summary):
         names = {f"DSET{number}": name for number, name in enumerate(self.datasets)}
         return {
             "SED_TYPE": sed_type,
-            "UL_CONF": float(erf(self.n_sigma_ul / np.sqrt(2.0))),
+            "UL_CONF": math.erf(self.n_sigma_ul / math.sqrt(2.0)),
             "SOURCE": self.source,
             "N_SIGMA": float(self.n_sigma),
             "N_SIG_UL": float(self.n_sigma_ul),

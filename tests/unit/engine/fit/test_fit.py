@@ -3,6 +3,7 @@
 import astropy.units as u
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.fit.compile import compile
@@ -206,6 +207,12 @@ def test_deviance_of_good_data_follows_the_degrees_of_freedom(toy_counts):
     results = [fit([toy_counts(models, rng, background=50.0)], models) for _ in range(40)]
     assert np.mean([r.goodness.chi2 for r in results]) == pytest.approx(6, abs=4 * np.sqrt(2 * 6 / 40))
     assert not results[0].goodness.warning
+
+
+@pytest.mark.parametrize("dof", [1, 2, 3, 10, 71, 1000])
+def test_chi2_probability_agrees_with_scipy(dof):
+    for value in (0.0, 0.01, 0.5 * dof, dof, 1.5 * dof, 3.0 * dof):
+        assert chi2_probability(value, dof) == pytest.approx(chi2.sf(value, dof), rel=1e-9)
 
 
 def test_chi2_probability_without_degrees_of_freedom_is_nan():
