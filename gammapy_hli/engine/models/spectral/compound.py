@@ -39,10 +39,6 @@ class CompoundSpectralModel(SpectralModel):
     model2: SpectralModel
     operator: str
     _unit: str
-    model1: SpectralModel
-    model2: SpectralModel
-    operator: str
-    _unit: str
 
     def __init__(self, model1: Any, model2: Any, operator: str):
         if operator not in _OPERATORS:

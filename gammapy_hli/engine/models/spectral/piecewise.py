@@ -31,8 +31,6 @@ class PiecewiseNormSpectralModel(SpectralModel):
     entry = SPECTRAL["PiecewiseNormSpectralModel"]
     energy: Any  # Quantity, which has no types
     interp: str
-    energy: Any  # Quantity, which has no types
-    interp: str
 
     def __init__(self, energy: u.Quantity, norms: Any = None, interp: str = "log"):
         self.__dict__["energy"] = u.Quantity(energy)

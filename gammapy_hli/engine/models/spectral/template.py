@@ -36,11 +36,6 @@ class TemplateSpectralModel(SpectralModel):
     _unit: str
     _log_nodes: FloatArray
     _log_values: FloatArray
-    energy: Any  # Quantity, which has no types
-    template_values: Any
-    _unit: str
-    _log_nodes: FloatArray
-    _log_values: FloatArray
 
     def __init__(self, energy: u.Quantity, values: u.Quantity):
         energy, values = u.Quantity(energy), u.Quantity(values)
