@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.observation import Observation
     from gammapy_hli.engine.reduce.spectrum import SpectrumPlan
 
-REVERSED = "REVERSE_LON_RADEC"
-
 
 @dataclass(frozen=True)
 class ResponseBackground:
@@ -40,8 +38,6 @@ def expected_background(observation: Observation, plan: SpectrumPlan) -> np.ndar
     response = observation.bkg
     if response is None:
         raise ItemError("no bkg in the files of the run; take another background method or leave the run out")
-    if observation.fov_alignment == REVERSED and getattr(response, "fov_alignment", REVERSED) != REVERSED:
-        response = response.aligned(REVERSED)  # the header of the response does not say so, that of the events does
     if response.is_altaz:
         raise ItemError("the bkg response is aligned with the horizon (ALTAZ); take another background method for 1D")
     rate = response.integrate_region(

@@ -20,7 +20,7 @@ def test_found_by_name_and_position_in_order(datasets):
 
 
 def test_unknown_name_suggests(datasets):
-    with pytest.raises(KeyError, match="no dataset is named '2352'. Did you mean '2352"):
+    with pytest.raises(KeyError, match=r"no dataset is named '2352'\. Did you mean '2352"):
         datasets["2352"]
 
 
