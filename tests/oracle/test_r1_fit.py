@@ -18,6 +18,7 @@ from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import parse_region
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.cutoff import ExpCutoffPowerLawSpectralModel
+from gammapy_hli.engine.models.spectral.log_parabola import LogParabolaSpectralModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 from gammapy_hli.engine.reduce.reflected import ReflectedRegions
 from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan
@@ -131,6 +132,98 @@ def test_best_fit(datasets, make, stack, stat, expected):
         found = result[f"crab.spectral.{name}"]
         assert found.value == pytest.approx(value, abs=0.01 * error)
         assert found.error == pytest.approx(error, rel=0.02)
+
+
+def log_parabola():
+    """Log-parabola, natural logarithm; not in REFERENCE.md, run with gammapy 2.1 on the same spectra."""
+    spectrum = LogParabolaSpectralModel(amplitude=4e-11, reference=1.0, alpha=2.5, beta=0.1)
+    return Models(SkyModel("crab", spectrum))
+
+
+def frozen_cutoff():
+    """Cut-off held at the stated value."""
+    models = cutoff_model()
+    models.parameter("crab.spectral.lambda_").frozen = True
+    return models
+
+
+def linked_pair():
+    """A second source, in two runs only, with the index of the first; its best amplitude is negative."""
+    one = SkyModel("crab", PowerLawSpectralModel(index=2.6, amplitude=4e-11, reference=1.0))
+    spectrum = PowerLawSpectralModel(index=2.6, amplitude=4e-12, reference=1.0)
+    models = Models([one, SkyModel("two", spectrum, datasets_names=["23523", "23526"])])
+    models.link("two.spectral.index", "crab.spectral.index")
+    return models
+
+
+MORE = {
+    "log-parabola": (
+        log_parabola,
+        92.43301252869526,
+        87.01458477170655,
+        {
+            "crab.spectral.amplitude": (4.3613730883e-11, 2.329489837e-12),
+            "crab.spectral.alpha": (2.3148939964, 0.1400378485),
+            "crab.spectral.beta": (0.2004250026, 0.0820196129),
+        },
+    ),
+    "frozen": (
+        frozen_cutoff,
+        86.13369012032885,
+        86.1188317711619,
+        {
+            "crab.spectral.index": (2.2750836591, 0.0730335217),
+            "crab.spectral.amplitude": (4.7866566097e-11, 2.519758248e-12),
+        },
+    ),
+    "linked": (
+        linked_pair,
+        100.02777511477073,
+        89.70016787213027,
+        {
+            "crab.spectral.index": (2.6284076893, 0.0643292487),
+            "crab.spectral.amplitude": (4.7728161508e-11, 3.383726123e-12),
+            "two.spectral.amplitude": (-8.6047049137e-12, 4.050472600e-12),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "start", "best", "expected"), MORE.values(), ids=MORE)
+def test_more_models_agree_with_gammapy(datasets, make, start, best, expected):
+    likelihood = compile(datasets, make())
+    assert likelihood.stat(likelihood.theta0) == pytest.approx(start, rel=1e-6)
+    result = fit(datasets, make())
+    assert result.success, result.message
+    assert result.stat == pytest.approx(best, abs=1e-5)
+    for name, (value, error) in expected.items():
+        assert result[name].value == pytest.approx(value, abs=0.01 * error)
+        assert result[name].error == pytest.approx(error, rel=0.02)
+
+
+def test_wide_flux_points_agree_with_gammapy(datasets):
+    """Six wide points, run with gammapy 2.1; norm and errors to what its minimizer leaves, limits exactly."""
+    points = estimate_flux_points(datasets, cutoff_model(), "crab", energy_edges=np.geomspace(0.7, 30, 7) * u.TeV)
+    expected = {
+        "e_ref": (1.0278085328, 1.7899615396, 3.1172754566, 6.0658680234, 11.8034980831, 22.9682819443),
+        "norm_errp": (0.067781785, 0.113162456, 0.114273401, 0.191215618, 0.414051980, 1.161276097),
+        "norm_errn": (0.064990648, 0.106135539, 0.106261854, 0.171234608, 0.342538650, 0.722929364),
+        "norm_ul": (1.1166877540, 1.3028530613, 1.1742282688, 1.4293146372, 2.0050910784, 3.9948152303),
+        "sqrt_ts": (27.7072068369, 18.7111130896, 15.8974986518, 10.5266315557, 4.6882202174, 1.9530286841),
+        "stat_null": (788.9783704991, 356.2137284145, 272.2977481353, 127.2124693288, 38.4888848464, 8.4735329507),
+        "ref_flux": (
+            2.8203542264e-11,
+            8.3388330461e-12,
+            5.4127522125e-12,
+            1.6586360224e-12,
+            3.737000420e-13,
+            4.756732307e-14,
+        ),
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(getattr(points, name), values, rtol=1e-3 if "err" in name else 2e-6)
+    norm = (0.977841607, 1.069325358, 0.937444588, 1.025457997, 1.097467642, 1.172262660)
+    np.testing.assert_allclose((points.norm - norm) / points.norm_err, 0, atol=0.01)
 
 
 def test_best_fit_does_not_depend_on_where_it_starts(datasets):
