@@ -27,7 +27,7 @@ from gammapy_hli.engine.dl3.fits_header import BLOCK, FitsHeader, data_size, par
 
 GZIP_MAGIC = b"\x1f\x8b"
 FITS_MAGIC = b"SIMPLE"
-HEAD_BYTES = 131072  # [bytes] read for the headers at the beginning of a file
+HEAD_BYTES = 14 * BLOCK  # [bytes] read for a header alone; that of the events ends in block 5 or so
 
 #: FITS column codes that are plain numbers -> numpy type.
 PLAIN_TYPES = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}

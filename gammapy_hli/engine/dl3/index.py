@@ -122,7 +122,7 @@ class HduIndex:
     def __init__(self, rows: Iterable[tuple[int, HduLocation]], source: str):
         self.source = source
         self._runs: dict[int, dict[str, HduLocation]] = {}
-        users: dict[tuple[Path, str], int] = {}
+        users: dict[tuple[Path, str, str], int] = {}
         for obs_id, location in rows:
             run = self._runs.setdefault(obs_id, {})
             known = run.setdefault(location.kind, location)
@@ -134,7 +134,7 @@ class HduIndex:
                         location.path.name,
                     )  # fmt: skip
                 continue
-            key = (location.path, location.hdu_name.upper())
+            key = (location.path, location.hdu_name.upper(), location.kind)
             users[key] = users.get(key, 0) + 1
         self._shared = {key for key, number in users.items() if number > 1}
 
@@ -151,7 +151,7 @@ class HduIndex:
         """Give the HDUs of a run by type, with `is_shared` set; empty for a run that the index lacks."""
         found = {}
         for kind, location in self._runs.get(obs_id, {}).items():
-            shared = (location.path, location.hdu_name.upper()) in self._shared
+            shared = (location.path, location.hdu_name.upper(), kind) in self._shared
             found[kind] = HduLocation(kind, location.hdu_class, location.path, location.hdu_name, shared)
         return found
 

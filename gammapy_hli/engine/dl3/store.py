@@ -226,10 +226,10 @@ class DataStore(Summary):
                     source.events()
                 elif kind == "gti":
                     source.gti()
+                elif kind in IRF_KINDS:
+                    source.irf(kind)
                 else:
-                    table = source.table(kind)
-                    for name in table.column_names:
-                        table.raw(name)
+                    source.table(kind)
             except InputError as error:
                 problems.append(str(error))
         return problems

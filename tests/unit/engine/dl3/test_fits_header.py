@@ -14,7 +14,10 @@ KEYS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", min_size=1, max_size=8)
         and not key.startswith(("NAXIS", "BITPIX", "EXTEND", "BLANK"))
     )
 )
-TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=150)
+# astropy 8.0 misreads texts with a quote before a slash: "'/" comes back as "'"
+TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=150).filter(
+    lambda text: not ("'" in text and "/" in text)
+)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
 VALUES = st.one_of(st.booleans(), st.integers(-(10**15), 10**15), FLOATS, TEXTS)
 
@@ -37,6 +40,7 @@ def test_values_equal_those_of_astropy(values):
     [
         ("'O''Hara  ' / who", "O'Hara"),
         ("''", ""),
+        ("'''/'", "'/"),
         ("'a/b'", "a/b"),
         ("'not closed", "not closed"),
         ("   T", True),
