@@ -1,7 +1,6 @@
 """Bins of energy."""
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gammapy_hli.base.errors import Problem
@@ -20,17 +19,22 @@ class EnergyAxis(Component):
     per_decade = Int(10, min=1, max=1000, allow_none=True, group="binning", help="Bins per decade.", level="basic")
     nbins = Int(None, min=1, max=10000, group="binning", help="Number of bins.")
     edges = QuantityList(
-        None, unit="TeV", above="0 TeV", min_length=2, group="binning", help="All edges; min and max are then not used."
+        None,
+        unit="TeV",
+        above="0 TeV",
+        increasing=True,
+        min_length=2,
+        group="binning",
+        help="All edges; min and max are then not used.",
     )
 
     def check(self) -> Iterable[Problem]:
-        if self.stored("edges") is not None:
-            edges = self.edges.to_value("TeV")
-            if not all(low < high for low, high in pairwise(edges)):
-                yield self.problem("edges", "edges must grow from bin to bin", code="order")
-        elif self.number("min") >= self.number("max"):
+        if self.stored("edges") is None and self.number_of("min") >= self.number_of("max"):
             yield self.problem(
-                "min", f"{self.place('min')} is not below max {self.place('max')}", code="order", hint="exchange them"
+                "min",
+                f"{self.place_of('min')} is not below max {self.place_of('max')}",
+                code="order",
+                hint="exchange them",
             )
 
     def axis(self, name: str) -> "Axis":

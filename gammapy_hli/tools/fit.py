@@ -1,10 +1,9 @@
 """The fit: best values of the model's free parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import Problem
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Choice, Float, Int, List, QuantityList, Str
 
@@ -21,6 +20,7 @@ class FitTool(Tool):
         None,
         unit="TeV",
         above="0 TeV",
+        increasing=True,
         length=2,
         help="Reconstructed energies to fit, [0.66 TeV, 30 TeV]: bins that lie inside; null for all that are safe.",
         level="basic",
@@ -33,12 +33,6 @@ class FitTool(Tool):
     minos = List(
         Str(), [], unique=True, help="Free parameters whose asymmetric errors are wanted, [crab.spectral.index]; [all]."
     )
-
-    def check(self) -> Iterable[Problem]:
-        if self.stored("energy_range") is not None:
-            low, high = self.energy_range
-            if not low < high:
-                yield self.problem("energy_range", f"{low} is not below {high}", code="order", hint="exchange them")
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._inputs = inputs

@@ -22,7 +22,7 @@ class ModelTool(Tool):
     file = Path(None, help="Models file (YAML, gammapy's format); sources named here replace those of the file.")
     sources = Named(Source, help="Sources by name.", level="basic")
 
-    def check(self) -> Iterable[Problem]:
+    def check_complete(self) -> Iterable[Problem]:
         if self.stored("file") is None and not len(self.sources):
             yield self.problem(
                 "sources",

@@ -47,29 +47,22 @@ class ReductionTool(Tool):
 
     def check(self) -> Iterable[Problem]:
         region = self.stored("on_region")
-        if region is None:
-            yield self.problem(
-                "on_region",
-                "is needed for a spectrum",
-                code="missing",
-                hint='write e.g. {circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}',
-            )
-        elif self.stored("containment_correction") and isinstance(region, Mapping) and "circle" not in region:
+        if self.stored("containment_correction") and isinstance(region, Mapping) and "circle" not in region:
             shape = next(iter(region))
             yield self.problem(
                 "containment_correction",
-                f"needs a circle; reduction.on_region is a {shape} ({self.origin('on_region')})",
+                f"needs a circle; reduction.on_region is a {shape} ({self.origin_of('on_region')})",
                 hint="set it to false or take a circle",
             )
         chosen = self.background.chosen("method")
         if chosen is not None and self.stored("type") not in chosen.reduction_types:
             yield self.background.problem(
-                "method", f"{self.background.method} does not fit reduction.type {self.place('type')}"
+                "method", f"{self.background.method} does not fit reduction.type {self.place_of('type')}"
             )
         if "bkg-peak" in self.safe_mask.stored("methods") and chosen is None:
             yield self.safe_mask.problem(
                 "methods",
-                f"bkg-peak needs a background; reduction.background.method is {self.background.place('method')}",
+                f"bkg-peak needs a background; reduction.background.method is {self.background.place_of('method')}",
             )
 
     def input_files(self, observations: Any) -> list[FilePath]:

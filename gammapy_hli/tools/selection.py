@@ -54,11 +54,13 @@ class SelectionTool(Tool):
         if both:
             numbers = ", ".join(map(str, sorted(both)))
             yield self.problem(
-                "exclude_ids", f"{numbers} also in obs_ids ({self.origin('obs_ids')})", hint="take one out"
+                "exclude_ids", f"{numbers} also in obs_ids ({self.origin_of('obs_ids')})", hint="take one out"
             )
-        low, high = self.number("zenith_min"), self.number("zenith_max")
+        low, high = self.number_of("zenith_min"), self.number_of("zenith_max")
         if low is not None and high is not None and low >= high:
-            yield self.problem("zenith_min", f"{self.place('zenith_min')} is not below {self.place('zenith_max')}")
+            yield self.problem(
+                "zenith_min", f"{self.place_of('zenith_min')} is not below {self.place_of('zenith_max')}"
+            )
         has_offsets = self.stored("offset_min") is not None or self.stored("offset_max") is not None
         if has_offsets and self.stored("target") is None and self.cone is None:
             name = "offset_max" if self.stored("offset_max") is not None else "offset_min"

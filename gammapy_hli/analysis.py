@@ -1,0 +1,353 @@
+"""Analysis: the component that holds all tools, knows their order, and runs them: from YAML, a dict, or call by call.
+
+What a call makes is the same, and stands in the same files, as what the commands make.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any, Self
+
+from traitlets.config import Config
+
+from gammapy_hli.base.errors import ConfigError, MissingStepError, Problem, sort_problems
+from gammapy_hli.components.general import General
+from gammapy_hli.core.chain import Chain, steps_of, wire
+from gammapy_hli.core.component import Component, Slot
+from gammapy_hli.core.effective import effective_yaml
+from gammapy_hli.core.records import option_texts
+from gammapy_hli.core.resolve import check_tree, resolve
+from gammapy_hli.core.sources import FileSource, PythonSource, Source
+from gammapy_hli.core.traits import List, Str
+from gammapy_hli.run.chain_runner import ChainResult, Wish, chain_status, plan_chain, run_chain
+from gammapy_hli.run.context import RunContext
+from gammapy_hli.run.outdir import CONFIG_FILE
+from gammapy_hli.run.plan import Plan, StepStatus
+from gammapy_hli.run.products import Memory, ProductStore
+from gammapy_hli.run.progress import Progress
+from gammapy_hli.run.step import Option, Step
+from gammapy_hli.tools import DEFAULT_STEPS, TOOLS
+
+CALLS = {
+    "selection": "select_observations()",
+    "reduction": "reduce_data()",
+    "model": "set_models(...)",
+    "fit": "optimise()",
+    "flux_points": "spectral_points(...)",
+    "report": "make_report()",
+}
+
+
+class Analysis(Component):
+    """A whole analysis: options of every step, and the calls that run them.
+
+    Parameters
+    ----------
+    *configs : path, mapping, traitlets Config or source
+        The weakest first. A mapping may be nested or have dotted names.
+    **options
+        Sections as keyword arguments.
+
+    Raises
+    ------
+    ConfigError
+        All mistakes at once, each with its place.
+
+    Examples
+    --------
+    >>> analysis = Analysis({"selection.datastore": "store", "selection.obs_ids": [23523]})
+    >>> analysis.selection.obs_ids
+    (23523,)
+    """
+
+    general = Slot(General, level="basic")
+    steps = List(Str(), None, min_length=1, help="Steps to run; null for those that fit reduction.type.", level="basic")
+    for _entry in TOOLS:
+        locals()[_entry.section] = Slot(_entry.address, level="basic")
+    del _entry
+
+    def __init__(self, *configs: Any, **options: Any):
+        super().__init__()
+        self._memory: Memory = {}
+        self._given: set[str] = set()
+        self._result: ChainResult | None = None
+        sources: list[Source] = [_as_source(config) for config in configs]
+        sources += [PythonSource(options)] if options else []
+        if sources:
+            resolve(self, sources).build()
+
+    def default_steps(self) -> tuple[str, ...]:
+        """Steps that run where none are named, by the type of the reduction."""
+        return DEFAULT_STEPS[self.reduction.stored("type")]
+
+    # -- PIG 12's calls ------------------------------------------------------------------------------------------
+
+    def select_observations(self, label: str = "") -> Self:
+        """Choose the runs; see ``analysis.observations``."""
+        return self._run_one("selection", label)
+
+    def reduce_data(self, label: str = "") -> Self:
+        """Make the datasets; see ``analysis.datasets``."""
+        return self._run_one("reduction", label)
+
+    def set_models(self, models: Any, label: str = "") -> Self:
+        """Set the model.
+
+        Parameters
+        ----------
+        models : Models, mapping of sources, YAML text or path of a models file
+            A mapping is the short form, ``{"crab": {"spectral": {"type": "pl", "index": 2.3}}}``.
+        label : str
+        """
+        step = self._step_name("model", label)
+        tool = self[step]
+        if isinstance(models, Mapping):
+            for name in list(tool.sources):
+                del tool.sources[name]
+            tool.update({"file": None, "sources": models.get("sources", models)})
+        elif isinstance(models, os.PathLike) or (isinstance(models, str) and "\n" not in models):
+            tool.file = models
+        else:
+            return self._give(step, _as_models(models))
+        self._given.discard(step)
+        return self._run_one("model", label)
+
+    def optimise(self, label: str = "", **options: Any) -> Self:
+        """Fit the model to the datasets; see ``analysis.fit_result``. Options of the fit may be given."""
+        return self._run_one("fit", label, options)
+
+    def spectral_points(self, source: str | None = None, energy: Any = None, label: str = "", **options: Any) -> Any:
+        """Flux points of a source.
+
+        Parameters
+        ----------
+        source : str, optional
+            Name of the source; not needed where there is one.
+        energy : mapping, Quantity or list, optional
+            Options of the energy bins, ``{"min": "1 TeV", "max": "10 TeV", "nbins": 5}``, or edges; one point a bin
+            of the datasets where not given.
+        label : str
+        **options
+            Of the section ``flux_points``.
+
+        Returns
+        -------
+        FluxPoints
+        """
+        given = dict(options)
+        if source is not None:
+            given["source"] = source
+        if energy is not None:
+            given["energy"] = energy if isinstance(energy, Mapping) else {"edges": energy}
+        self._run_one("flux_points", label, given)
+        return self.product_of(self._step_name("flux_points", label))
+
+    def make_report(self, label: str = "") -> Self:
+        """Write the page that shows the analysis."""
+        return self._run_one("report", label)
+
+    def run(
+        self,
+        until: str | None = None,
+        *,
+        only: Collection[str] | None = None,
+        force: bool | Collection[str] = (),
+        context: RunContext | None = None,
+        overwrite: bool = False,
+    ) -> Self:
+        """Run all steps that are not up to date.
+
+        Parameters
+        ----------
+        until : str, optional
+            Last step to run.
+        only : names of steps, optional
+            Run nothing else; products of other steps are used as they are.
+        force : bool or names of steps
+            Run although up to date.
+        context : RunContext, optional
+            Processes, progress, log; made from ``general`` where not given.
+        overwrite : bool
+            Allow an outdir that holds something else.
+        """
+        self.check_ready()
+        outdir = self._outdir()
+        self._result = run_chain(
+            self.run_steps(),
+            outdir=outdir,
+            context=context or self.context(),
+            memory=self._memory,
+            wish=Wish(until=until, only=only, force=force, given=self._given),
+            config_text=None if outdir is None else effective_yaml(self, outdir),
+            overwrite=overwrite,
+        )
+        for decision in self._result.plan.decisions:
+            if decision.action == "run":
+                self._given.discard(decision.step)
+        return self
+
+    def plan(self, until: str | None = None, force: bool | Collection[str] = ()) -> Plan:
+        """What `run` would do, and why; nothing is written."""
+        self.check_ready()
+        wish = Wish(until=until, force=force, given=self._given)
+        return plan_chain(self.run_steps(), outdir=self._outdir(), memory=self._memory, wish=wish)
+
+    def status(self) -> list[StepStatus]:
+        """State of every step."""
+        return chain_status(self.run_steps(), outdir=self._outdir(), memory=self._memory)
+
+    # -- products ------------------------------------------------------------------------------------------------
+
+    @property
+    def observations(self) -> Any:
+        """Product of the selection."""
+        return self.product_of("selection")
+
+    @property
+    def datasets(self) -> Any:
+        """Datasets of the reduction."""
+        return self.product_of("reduction").datasets
+
+    @property
+    def models(self) -> Any:
+        """The model with its starting values; that of the fit is ``analysis.fit_result.models``."""
+        return self.product_of("model")
+
+    @property
+    def fit_result(self) -> Any:
+        """Product of the fit."""
+        return self.product_of("fit")
+
+    @property
+    def result(self) -> ChainResult | None:
+        """What the last run did; None before."""
+        return self._result
+
+    def product_of(self, step: str) -> Any:
+        """Product of a step, from memory or from the outdir.
+
+        Raises
+        ------
+        MissingStepError
+            It is not there; the message names the call that makes it.
+        """
+        steps = self.run_steps([step])
+        store = ProductStore(steps, self._outdir(), self._memory)
+        if store.manifest(step) is None:
+            raise MissingStepError(f"there is no product of '{step}' yet; call {self._call(step)} or run() first")
+        return store.product(step)
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Self:
+        """The session in an outdir, with its options; products are read when they are asked for."""
+        path = FilePath(folder) / CONFIG_FILE
+        return cls(path, {"general": {"outdir": os.fspath(folder)}})
+
+    # -- parts for those who drive it ------------------------------------------------------------------------------
+
+    @property
+    def chain(self) -> Chain:
+        """Steps, their order and their links."""
+        return wire(self)
+
+    def check_ready(self) -> None:
+        """ConfigError with everything that keeps the steps from running."""
+        problems, _ = check_tree(self, complete=True)
+        errors = [problem for problem in problems if problem.severity == "error" and not self._is_given(problem)]
+        if errors:
+            raise ConfigError(sort_problems(errors))
+
+    def run_steps(self, also: Iterable[str] = ()) -> list[Step]:
+        """The steps as the runner takes them, in order; those of `also` too where they are not in ``steps``."""
+        asked = [*steps_of(self), *(step for step in also if step not in steps_of(self))]
+        chain = wire(self, asked)
+        return [
+            Step(
+                name,
+                self[name],
+                {path: Option(*text) for path, text in option_texts(self[name]).items()},
+                {role: names[0] if len(names) == 1 else names for role, names in chain.links.get(name, {}).items()},
+            )
+            for name in chain.steps
+        ]
+
+    def context(self, *, show_progress: bool = False) -> RunContext:
+        """How the work is done, from the section ``general``."""
+        general = self.general
+        return RunContext(n_jobs=general.n_jobs, on_error=general.on_error, progress=Progress(enabled=show_progress))
+
+    def _outdir(self) -> FilePath | None:
+        return self.general.outdir if self.general.store else None
+
+    def _is_given(self, problem: Problem) -> bool:
+        return problem.code == "missing" and problem.path.split(".")[0] in self._given
+
+    def _step_name(self, section: str, label: str) -> str:
+        return f"{section}@{label}" if label else section
+
+    def _run_one(self, section: str, label: str, options: Mapping[str, Any] | None = None) -> Self:
+        step = self._step_name(section, label)
+        if options:
+            self[step].update(options)
+        self._add_step(step)
+        steps = {each.name: each for each in self.run_steps()}
+        store = ProductStore(list(steps.values()), self._outdir(), self._memory)
+        for source in steps[step].input_steps if section != "report" else ():
+            if store.manifest(source) is None:
+                raise MissingStepError(
+                    f"{self._call(step)} needs the product of '{source}': call {self._call(source)} first, "
+                    f"or run(until='{step}')"
+                )
+        return self.run(only={step})
+
+    def _add_step(self, step: str) -> None:
+        """Make sure that a step that is called is one of ``steps``."""
+        if step not in steps_of(self):
+            self.steps = [*steps_of(self), step]
+
+    def _give(self, step: str, product: Any) -> Self:
+        self._add_step(step)
+        steps = self.run_steps()
+        store = ProductStore(steps, self._outdir(), self._memory)
+        store.give(next(each for each in steps if each.name == step), product)
+        self._given.add(step)
+        return self
+
+    def _call(self, step: str) -> str:
+        section, _, label = step.partition("@")
+        call = CALLS.get(section, f"run(until='{step}')")
+        return call.replace("(", f"(label='{label}'" + (", " if "..." in call else ""), 1) if label else call
+
+    def summary(self) -> dict[str, Any]:
+        """Steps with their state, and the options that were set."""
+        states = {state.step: str(state).partition(": ")[2] for state in self.status()}
+        return {"steps": states, "options": self.to_plain(only_set=True)}
+
+
+def _as_source(config: Any) -> Source:
+    """A source of options from what a user gives."""
+    if isinstance(config, Config):
+        return PythonSource(config.to_dict() if hasattr(config, "to_dict") else dict(config))
+    if isinstance(config, Mapping):
+        return PythonSource(config)
+    if isinstance(config, str | os.PathLike):
+        return FileSource(config)
+    if isinstance(config, Source):
+        return config
+    raise TypeError(f"Analysis takes paths and mappings, got {type(config).__name__}")
+
+
+def _as_models(models: Any) -> Any:
+    """Models from an object of the engine or a YAML text."""
+    from gammapy_hli.engine.models.models_yaml import parse_models  # late: loads astropy
+    from gammapy_hli.engine.models.sky_model import Models, SkyModel
+
+    if isinstance(models, str):
+        return parse_models(models)
+    if isinstance(models, Models):
+        return models
+    if isinstance(models, SkyModel):
+        return Models([models])
+    raise TypeError(f"set_models takes Models, a mapping, a path or a YAML text; got {type(models).__name__}")

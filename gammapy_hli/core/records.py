@@ -1,0 +1,42 @@
+"""The options that affect a result, as canonical text with their origin: what keys and manifests are made of."""
+
+import os
+from typing import Any
+
+from gammapy_hli.core.component import Component
+from gammapy_hli.core.option import Option
+from gammapy_hli.core.origins import Origin
+from gammapy_hli.core.plain import plain_text
+from gammapy_hli.core.resolve import options
+from gammapy_hli.core.scalar_traits import Path
+from gammapy_hli.core.slots import join
+
+
+def option_texts(component: Component) -> dict[str, tuple[str, str]]:
+    """Text and origin of every option in force below a component that affects its result, by dotted path.
+
+    Equal settings have equal texts: quantities are written in the unit of their trait, so that 100 GeV is 0.1 TeV.
+    """
+    found = {}
+    for part, name in options(component):
+        option = part.members()[name]
+        if option.affects_result and name != "inputs":
+            origin = part.origin_of(name)
+            found[join(part.dotted_path, name)] = (canonical_text(option, part.stored(name), origin), str(origin))
+    return found
+
+
+def canonical_text(option: Option, stored: Any, origin: Origin) -> str:
+    """One text for all ways to write one value."""
+    if isinstance(option, Path) and stored is not None:
+        return _path_text(stored, origin)
+    key = option.key(stored)
+    is_number = isinstance(key, int | float) and not isinstance(key, bool)
+    return f"{plain_text(key)} {option.unit}" if is_number and option.unit else plain_text(key)
+
+
+def _path_text(written: str, origin: Origin) -> str:
+    """A relative path as an absolute one, so that the text does not depend on the file that it was written in."""
+    if os.path.isabs(written) or written.startswith(("$", "~")):
+        return written
+    return os.path.abspath(os.path.join(origin.folder or ".", written))
