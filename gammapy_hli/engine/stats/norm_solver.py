@@ -19,7 +19,7 @@ Index = NDArray[np.intp]
 
 MAX_ITERATIONS = 200
 RELATIVE_STEP = 1e-13
-"""A search ends when its step is this small against the scale of the problem; Newton gains the digits for free."""
+"""A search ends when its step is this small against the norm, or moves fewer than this many counts."""
 
 
 def _no_index() -> Index:
@@ -119,13 +119,18 @@ class NormProblems:
         )
 
     def domain(self) -> tuple[Array, Array]:
-        """Smallest and largest norm for which every bin with known background predicts no negative counts."""
+        """Norms between which no bin with known (or without any) background predicts negative counts."""
         low, high = np.full(self.n_problems, -np.inf), np.full(self.n_problems, np.inf)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            edge = -self.cash_offset / self.cash_signal
-        up, down = self.cash_signal > 0, self.cash_signal < 0
-        np.maximum.at(low, self.cash_group[up], edge[up])
-        np.minimum.at(high, self.cash_group[down], edge[down])
+        lone = self.wstat.has_no_background
+        for group, signal, offset in (
+            (self.wstat_group[lone], self.wstat_signal[lone], self.wstat_offset[lone]),
+            (self.cash_group, self.cash_signal, self.cash_offset),
+        ):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                edge = -offset / signal
+            up, down = signal > 0, signal < 0
+            np.maximum.at(low, group[up], edge[up])
+            np.minimum.at(high, group[down], edge[down])
         return low, high
 
     def bracket(self) -> tuple[Array, Array]:
@@ -265,7 +270,7 @@ def _search(problems: NormProblems, equation: Equation, start: Array, low: Array
     have converged are dropped once they are the majority.
     """
     x, low, high = start.astype(float), low.astype(float), high.astype(float)
-    scale = RELATIVE_STEP * (np.abs(low) + np.abs(high)) + 1e-300
+    smallest = RELATIVE_STEP / np.maximum(problems.signal_sum(), 1e-290)
     active = np.ones(len(x), dtype=bool)
     last = high - low
     for _ in range(MAX_ITERATIONS):
@@ -279,7 +284,8 @@ def _search(problems: NormProblems, equation: Equation, start: Array, low: Array
         moved = np.abs(new - at)
         x[active], low[active], high[active] = new, lo, hi
         last[active] = np.where(use_middle, hi - lo, moved)
-        going = (moved > scale[active]) & (hi - lo > scale[active])
+        enough = smallest[active] + RELATIVE_STEP * np.abs(new)
+        going = (moved > enough) & (hi - lo > enough)
         if not going.any():
             break
         if 2 * going.sum() <= going.size:

@@ -29,7 +29,8 @@ class WstatBins:
     n_on, n_off : arrays
         Counts in the on and off region.
     alpha : array
-        On exposure divided by off exposure. Where it is not positive the bin has no background.
+        On exposure divided by off exposure. Where it is not positive the bin has no background, and a negative signal
+        counts as none.
 
     References
     ----------
@@ -44,6 +45,8 @@ class WstatBins:
     _mix: Array = field(init=False, repr=False)
     _constant: Array = field(init=False, repr=False)
     _empty_on: NDArray[np.bool_] = field(init=False, repr=False)
+    has_no_background: NDArray[np.bool_] = field(init=False, repr=False)
+    _any_lone: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         n_on, n_off = np.asarray(self.n_on, dtype=float), np.asarray(self.n_off, dtype=float)
@@ -58,6 +61,8 @@ class WstatBins:
             "_mix": 4.0 * alpha * (1.0 + alpha),
             "_constant": -_n_minus_n_log_n(n_on) - _n_minus_n_log_n(n_off),
             "_empty_on": n_on == 0,
+            "has_no_background": alpha == NO_BACKGROUND,
+            "_any_lone": bool(np.any(alpha == NO_BACKGROUND)),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -70,6 +75,12 @@ class WstatBins:
         """A choice of bins."""
         return WstatBins(self.n_on[index], self.n_off[index], self.alpha[index])
 
+    def _allowed(self, mu_sig: Array) -> Array:
+        """The signal, not below zero where there is no background that could make up for it."""
+        if not self._any_lone:
+            return mu_sig
+        return np.where(self.has_no_background, np.maximum(mu_sig, 0.0), mu_sig)
+
     def _roots(self, mu_sig: Array) -> tuple[Array, Array, Array, Array]:
         """D, C, the on expectation and the off background, each without cancellation."""
         shift = self._one_plus * mu_sig
@@ -77,27 +88,30 @@ class WstatBins:
         e = self._total + shift
         product = self._mix * mu_sig
         d = np.sqrt(np.maximum(c * c + product * self.n_off, 0.0))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             off = np.where(c >= 0, c + d, product * self.n_off / (d - c)) / (0.5 * self._mix)
             on = np.where(e >= 0, e + d, -product * self.n_on / (d - e)) / (2.0 * self._one_plus)
         return d, c, on, off
 
     def background(self, mu_sig: ArrayLike) -> Array:
         """Most likely counts of background in the off region for a given signal, same shape as ``mu_sig``."""
-        return self._roots(np.asarray(mu_sig, dtype=float))[3]
+        return self._roots(self._allowed(np.asarray(mu_sig, dtype=float)))[3]
 
     def stat(self, mu_sig: Array) -> Array:
         """W of each bin."""
+        mu_sig = self._allowed(mu_sig)
         _, _, on, off = self._roots(mu_sig)
         return self._value(mu_sig, on, off)
 
     def stat_and_slope(self, mu_sig: Array) -> tuple[Array, Array]:
         """W of each bin and dW/dmu."""
+        mu_sig = self._allowed(mu_sig)
         _, _, on, off = self._roots(mu_sig)
         return self._value(mu_sig, on, off), self._slope(mu_sig, on)
 
     def terms(self, mu_sig: Array) -> tuple[Array, Array, Array]:
         """W of each bin, dW/dmu and d2W/dmu2."""
+        mu_sig = self._allowed(mu_sig)
         d, c, on, off = self._roots(mu_sig)
         return self._value(mu_sig, on, off), self._slope(mu_sig, on), self._curvature(mu_sig, d, c, on)
 
@@ -110,12 +124,12 @@ class WstatBins:
         outside = self._at_on_limit(mu_sig)
         if outside is None:
             return slope
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(outside, -2.0 / self.alpha - 2.0 * self.n_off / mu_sig, slope)
 
     def _curvature(self, mu_sig: Array, d: Array, c: Array, on: Array) -> Array:
         gap = c - 2.0 * self.alpha * self.n_off
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             stable = 4.0 * self.alpha**2 * self.n_on * self.n_off / (d + gap)
             share = np.where(gap > 0, stable, d - gap) / (2.0 * d)
         share = np.where(d > 0, share, 1.0)
@@ -123,7 +137,7 @@ class WstatBins:
         outside = self._at_on_limit(mu_sig)
         if outside is None:
             return curvature
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             return np.where(outside, 2.0 * self.n_off / mu_sig**2, curvature)
 
     def _at_on_limit(self, mu_sig: Array) -> NDArray[np.bool_] | None:

@@ -150,3 +150,33 @@ def test_upper_limits_of_a_weak_source_cover():
     problems = NormProblems.from_wstat(n, np.arange(n), np.full(n, signal), bins)
     limit = norm_at_delta(problems, solve_norms(problems), 4.0, 1)
     assert np.mean(limit > 1) == pytest.approx(0.977, abs=0.02)
+
+
+def test_bins_without_background_keep_their_signal_positive():
+    bins = WstatBins(np.array([0.0, 3.0]), np.array([7.0, 9.0]), np.array([0.0, 0.5]))
+    problems = NormProblems.from_wstat(1, np.array([0, 0]), np.array([1.0, 1.0]), bins)
+    assert problems.domain()[0][0] == 0
+    fit = solve_norms(problems)
+    assert fit.norm[0] == pytest.approx(0.0, abs=1e-9)
+    assert norm_at_delta(problems, fit, 4.0, 1)[0] > 0.5
+
+
+def test_problems_of_very_unequal_bins_are_solved():
+    """Signals and counts over ten decades: no neighbor of the solution is better, every level is met."""
+    rng = np.random.default_rng(8)
+    n_problems = 300
+    group = np.repeat(np.arange(n_problems), rng.integers(1, 6, n_problems))
+    n = group.size
+    signal = (10 ** rng.uniform(-6, 6, n_problems))[group] * 10 ** rng.uniform(-3, 1, n)
+    off, alpha = 10 ** rng.uniform(-1, 4, n), 10 ** rng.uniform(-4, 1, n) * (rng.random(n) > 0.05)
+    n_on = rng.poisson(alpha * off + 10 ** rng.uniform(-2, 3, n)) * (rng.random(n) > 0.3)
+    bins = WstatBins(n_on, rng.poisson(off) * (rng.random(n) > 0.3), alpha)
+    problems = NormProblems.from_wstat(n_problems, group, signal, bins)
+    fit = solve_norms(problems)
+    tolerance = 1e-8 * np.maximum(np.abs(fit.stat), 1)
+    step = np.where(np.isfinite(fit.err), fit.err, 1 / problems.signal_sum())
+    for size in (-1e-3, 1e-3, -1e-6, 1e-6):
+        beside = np.clip(fit.norm + size * step, *problems.domain())
+        assert np.all(problems.stat(beside) >= fit.stat - tolerance)
+    limit = norm_at_delta(problems, fit, 4.0, 1)
+    np.testing.assert_allclose(problems.stat(limit) - fit.stat, 4, atol=1e-5)
