@@ -112,6 +112,10 @@ class ExclusionMask(Summary):
 
     def excluded_directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """icrs directions (lon, lat) [rad] of the centers of all excluded pixels."""
+        return self._excluded
+
+    @cached_property
+    def _excluded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         rows, columns = np.nonzero(~self.data)
         sky = self.wcs.pixel_to_world(columns, rows)
         icrs = SkyCoord(sky).icrs

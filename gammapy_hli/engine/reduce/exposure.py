@@ -9,6 +9,7 @@ import numpy as np
 from astropy.units import Quantity
 
 from gammapy_hli.base.errors import ItemError
+from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.region import region_samples
 from gammapy_hli.engine.geom.sphere import icrs_radians, separation
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def exposure_at_offset(observation: Observation, offset: Quantity, energy_true: Axis) -> Quantity:
     """Effective area at the centers of true energy and one offset, times livetime: [m2 s], shape (nt,)."""
     area = observation.aeff.evaluate(energy_true.center, offset)
-    return (area.reshape(energy_true.nbin) * observation.livetime).to("m2 s")
+    return (area.reshape(energy_true.nbin) * observation.livetime).to(EXPOSURE_UNIT)
 
 
 def exposure_of_region(observation: Observation, region: SkyRegion, energy_true: Axis) -> Quantity:
@@ -30,7 +31,7 @@ def exposure_of_region(observation: Observation, region: SkyRegion, energy_true:
     lon, lat, weight = region_samples(region)
     offsets = Quantity(separation(lon, lat, *icrs_radians(observation.pointing)), u.rad)
     area = observation.aeff.evaluate(energy_true.center[:, np.newaxis], offsets[np.newaxis, :])
-    return (area @ weight * observation.livetime).to("m2 s")
+    return (area @ weight * observation.livetime).to(EXPOSURE_UNIT)
 
 
 def point_source_containment(observation: Observation, region: Any, offset: Quantity, energy_true: Axis) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import astropy.units as u
 import numpy as np
 from astropy.units import Quantity
+from astropy.wcs.utils import proj_plane_pixel_scales
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.region_set import RegionSet, local_pixel_size
@@ -179,12 +180,26 @@ def _plane_at(region: SkyRegion, pointing: Any, frame: str) -> TangentPlane:
 def _excluded_pixels(
     plane: TangentPlane, frame: str, shape: _PixelShape, exclusion: ExclusionMask | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (x, y) of the ring that the region sweeps over whose centers are excluded."""
+    """Pixels (x, y) of the ring that the region sweeps over whose centers are excluded.
+
+    Only where the ring comes near an excluded pixel of the mask is the mask asked for each pixel of the ring.
+    """
+    nothing = np.empty(0), np.empty(0)
     if exclusion is None or exclusion.data.all():
-        return np.empty(0), np.empty(0)
-    y, x = np.nonzero(shape.is_in_reach(*np.meshgrid(*(np.arange(n) for n in reversed(plane.shape)), sparse=True)))
+        return nothing
+    x_mask, y_mask = plane.to_pixel(*from_icrs(*exclusion.excluded_directions(), frame))
+    margin = 2 * float(np.deg2rad(max(proj_plane_pixel_scales(exclusion.wcs)))) / plane.pixel
+    with np.errstate(invalid="ignore"):
+        is_near = shape.is_in_reach(x_mask, y_mask, margin)
+    if not is_near.any():
+        return nothing
+    x, y = shape.ring_pixels(plane.shape)
+    keep = np.ones(len(x), dtype=bool)
+    for values, near in ((x, x_mask[is_near]), (y, y_mask[is_near])):
+        keep &= (values >= near.min() - margin) & (values <= near.max() + margin)
+    x, y = x[keep], y[keep]
     allowed = exclusion.is_allowed(*to_icrs(*plane.to_sky(x, y), frame))
-    return x[~allowed].astype(float), y[~allowed].astype(float)
+    return x[~allowed], y[~allowed]
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,10 +249,23 @@ class _PixelShape:
             return np.hypot(x - x_turned, y - y_turned) < self.circle[2]
         return self.contains(*self._turn(x, y, -angle))
 
-    def is_in_reach(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Whether points lie in the ring that the region sweeps over when it is turned once."""
+    def is_in_reach(self, x: np.ndarray, y: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        """Whether points lie in the ring that the region sweeps over when it is turned once, or `margin` beside it."""
         square = (x - self.middle[0]) ** 2 + (y - self.middle[1]) ** 2
-        return (square >= self.reach[0] ** 2) & (square <= self.reach[1] ** 2)
+        return (square >= max(self.reach[0] - margin, 0.0) ** 2) & (square <= (self.reach[1] + margin) ** 2)
+
+    def ring_pixels(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (x, y) of an image that lie in that ring, row by row without looking at the others."""
+        rows = np.arange(shape[0])
+        height = (rows - self.middle[1]) ** 2
+        inner, outer = (np.sqrt(np.maximum(min(r, 1e6) ** 2 - height, 0.0)) for r in self.reach)
+        rows, inner, outer = (values[height <= self.reach[1] ** 2] for values in (rows, inner, outer))
+        first = np.ceil(self.middle[0] + np.concatenate([-outer, inner])).clip(0, shape[1])
+        last = np.floor(self.middle[0] + np.concatenate([-inner, outer])).clip(-1, shape[1] - 1)
+        length = (last - first + 1).clip(0).astype(int)
+        start = np.cumsum(length) - length
+        x = np.repeat(first - start, length) + np.arange(length.sum())
+        return x, np.repeat(np.concatenate([rows, rows]).astype(float), length)
 
     def angular_size(self) -> float:
         """Range of the directions of its pixels, seen from the middle [rad]; pi or more where it holds the middle."""

@@ -14,6 +14,7 @@ from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import parse_region
 from gammapy_hli.engine.irf.background import Background3D
+from gammapy_hli.engine.irf.rad_max import RadMax
 from gammapy_hli.engine.reduce.reflected import ReflectedRegions
 from gammapy_hli.engine.reduce.response_background import ResponseBackground
 from gammapy_hli.engine.reduce.spectrum import SpectrumPlan, reduce_observation
@@ -134,6 +135,37 @@ def test_runs_that_cannot_be_used_say_why(make_observation, plan, arguments, cha
     with pytest.raises(ItemError, match=message) as caught:
         reduce_observation(make_observation(**arguments), replace(plan, **changes))
     assert caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "correction", "message"),
+    [
+        ({}, True, "the containment is in them"),
+        ({"rad_max": 0.2 * u.deg}, False, r"made for a radius of 0\.2 deg \(RAD_MAX\), the on region has 0\.11 deg"),
+    ],
+)
+def test_point_like_responses_need_their_own_region(make_observation, plan, responses, changes, correction, message):
+    observation = make_observation(aeff=replace(responses["aeff"], is_pointlike=True, **changes))
+    with pytest.raises(ItemError, match=message):
+        reduce_observation(observation, replace(plan, containment_correction=correction))
+
+
+def test_radius_that_depends_on_energy_is_a_reason(make_observation, plan, responses):
+    energy, offset = responses["bkg"].energy, responses["bkg"].offset
+    rad_max = RadMax(energy, offset, np.linspace(0.1, 0.3, 90).reshape(30, 3) * u.deg)
+    observation = make_observation(aeff=replace(responses["aeff"], is_pointlike=True), rad_max=rad_max)
+    with pytest.raises(ItemError, match="depends on energy"):
+        reduce_observation(observation, plan)
+
+
+def test_point_like_responses_with_their_radius_are_used(make_observation, plan, responses):
+    aeff = replace(responses["aeff"], is_pointlike=True, rad_max=0.11004 * u.deg)
+    assert reduce_observation(make_observation(aeff=aeff), plan).counts.sum() == 1
+
+
+def test_a_point_is_no_on_region(plan):
+    with pytest.raises(ValueError, match="the on region is a point"):
+        replace(plan, on_region=parse_region({"point": {"center": "83.63 deg, 22.01 deg"}}))
 
 
 def test_background_that_turns_with_the_horizon_is_a_reason(make_observation, plan, responses):

@@ -54,6 +54,28 @@ def test_exclusion_elsewhere_changes_nothing():
     )
 
 
+@pytest.mark.parametrize("offset", [0.15, 0.4, 0.7, 1.1])
+@pytest.mark.parametrize("seed", range(3))
+def test_excluded_pixels_are_those_of_the_whole_plane(offset, seed):
+    """The search looks at the ring near excluded pixels only; asking the mask for every pixel gives the same."""
+    rng = np.random.default_rng(seed)
+    pointing = SkyCoord(83.63, 22.01 - offset, unit="deg")
+    ra, dec = 83.63 + rng.uniform(-1, 1, 4), pointing.dec.deg + rng.uniform(-1, 1, 4)
+    mask = ExclusionMask.from_regions(
+        [f"icrs;circle({x},{y},{r})" for x, y, r in zip(ra, dec, rng.uniform(0.03, 0.3, 4), strict=True)],
+        pointing, 0.05 * u.deg, 3 * u.deg,
+    )  # fmt: skip
+    found = find_reflected_regions(ON, pointing, mask)
+    x, y = found.plane.pixel_grid()
+    excluded = ~mask.is_allowed(*found.plane.to_sky(x, y))
+    angle, step, angles = found.shape.angular_size() + 0.1, found.shape.angular_size(), []
+    while angle < 2 * np.pi - step - 0.1:
+        is_free = not found.shape.contains_turned(x[excluded], y[excluded], angle).any()
+        angles += [angle] if is_free else []
+        angle += step if is_free else 0.1
+    assert np.allclose(found.angles, angles, rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("options", "n_regions"),
     [
