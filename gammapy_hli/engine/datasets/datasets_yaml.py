@@ -12,10 +12,9 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.yaml_reader import read_yaml
 from gammapy_hli.engine.datasets.datasets import Datasets
-from gammapy_hli.engine.datasets.gadf import read_gadf, write_gadf
+from gammapy_hli.engine.datasets.gadf import open_dataset_file, read_gadf, write_gadf
 from gammapy_hli.engine.datasets.ogip import read_ogip
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
-from gammapy_hli.engine.dl3.fits_file import FitsFile
 
 FILE_NAME = "datasets.yaml"
 TYPES = ("SpectrumDatasetOnOff", "SpectrumDataset")
@@ -86,6 +85,6 @@ def _read_entry(path: Path, entry: object) -> SpectrumDataset:
 
 def read_dataset(path: Path | str, name: str | None = None) -> SpectrumDataset:
     """Read one dataset from a GADF or an OGIP file, told apart by its tables."""
-    if "SPECTRUM" in FitsFile(Path(path)).names():
+    if "SPECTRUM" in open_dataset_file(path).names():
         return read_ogip(path, name)
     return read_gadf(path, name)

@@ -159,7 +159,7 @@ def read_gadf(path: Path | str, name: str | None = None) -> SpectrumDataset:
     -----
     A MASK_FIT of gammapy is joined with the safe mask: both say which bins count in a fit.
     """
-    file = FitsFile(Path(path))
+    file = open_dataset_file(path)
     present = set(file.names())
     energy = _read_axis(file, "COUNTS_BANDS", "energy")
     true = _read_axis(file, "EXPOSURE_BANDS", "energy_true")
@@ -182,6 +182,13 @@ def read_gadf(path: Path | str, name: str | None = None) -> SpectrumDataset:
         return SpectrumDatasetOnOff(**values, **_read_off(file, present, energy.nbin, own))
     background = _read_values(file, "BACKGROUND", (energy.nbin,)) if "BACKGROUND" in present else None
     return SpectrumDataset(**values, background=background)
+
+
+def open_dataset_file(path: Path | str) -> FitsFile:
+    """Open a file that should hold a dataset; InputError where it is not there or no FITS file."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such dataset file; correct the name, or reduce the run again")
+    return FitsFile(Path(path))
 
 
 def _read_axis(file: FitsFile, hdu: str, name: str) -> Axis:

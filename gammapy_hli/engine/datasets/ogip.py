@@ -21,7 +21,7 @@ from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.names import slug
 from gammapy_hli.engine.datasets.fits_bytes import Column, primary_bytes, table_bytes
-from gammapy_hli.engine.datasets.gadf import diagonal_edisp, gti_bytes
+from gammapy_hli.engine.datasets.gadf import diagonal_edisp, gti_bytes, open_dataset_file
 from gammapy_hli.engine.datasets.region_hdu import read_regions, region_columns
 from gammapy_hli.engine.datasets.rmf import matrix_columns, read_matrix
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
@@ -179,7 +179,7 @@ def read_ogip(path: Path | str, name: str | None = None) -> SpectrumDataset:
         Where a file is missing or cut short, a column or a keyword that is needed is absent, or sizes differ.
     """
     path = Path(path)
-    file = FitsFile(path)
+    file = open_dataset_file(path)
     spectrum = file.table("SPECTRUM")
     energy = _read_energy(file)
     livetime = _exposure(spectrum)

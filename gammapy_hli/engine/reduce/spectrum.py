@@ -146,8 +146,8 @@ def check_point_like(observation: Observation, plan: SpectrumPlan) -> None:
         raise ItemError("the responses are point-like, the containment is in them; set containment_correction to false")
     if observation.rad_max is not None and not observation.rad_max.is_fixed:
         raise ItemError(
-            "the responses are point-like with a radius that depends on energy (RAD_MAX_2D); an on region of one radius "
-            "does not fit them"
+            "the responses are point-like with a radius that depends on energy (RAD_MAX_2D); an on region of one "
+            "radius does not fit them"
         )
     radius, made_for = getattr(plan.on_region, "radius", None), observation.aeff.rad_max
     if made_for is None or radius is None:

@@ -107,7 +107,7 @@ def test_mask_fit_of_gammapy_joins_the_safe_mask(tmp_path, make_on_off):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"nope\.fits"):
+    with pytest.raises(InputError, match=r"nope\.fits: no such dataset file"):
         read_gadf(tmp_path / "nope.fits")
 
 
