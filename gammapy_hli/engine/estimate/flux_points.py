@@ -35,11 +35,15 @@ class PointBins:
     Attributes
     ----------
     point, dataset : int arrays (n_bins,)
+    counts : array (n_bins,)
     signal, other : arrays (n_bins,)
         Counts of the source at norm 1 and of the other sources.
-    background : callable
-        Background in the on region for a total signal, (n_bins,) to (n_bins,).
+    wstat : WstatBins
+        The on-off bins, which come first (``is_wstat``).
+    cash_background : array
+        Background of the other bins.
     problems : NormProblems
+        The same bins as one likelihood a point.
     """
 
     point: Index

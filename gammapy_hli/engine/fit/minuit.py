@@ -21,6 +21,7 @@ from gammapy_hli.engine.fit.minimum import (
     NOTHING_FREE,
     Minimum,
 )
+from gammapy_hli.engine.fit.start import nearer_start
 
 Array = NDArray[np.float64]
 
@@ -106,7 +107,7 @@ def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, mi
     trivial = _trivial_end(likelihood)
     if trivial is not None:
         return trivial
-    theta = _inside(likelihood, likelihood.theta0)
+    theta = nearer_start(likelihood, _inside(likelihood, likelihood.theta0))
     scale, flat = _scales(likelihood, theta)
     function = ScaledStatistic(likelihood, scale)
     minuit, attempts = _search(function, theta, flat, options)

@@ -118,6 +118,15 @@ class NormProblems:
             cash_counts=self.cash_counts[c],
         )
 
+    def joined(self, other: "NormProblems") -> "NormProblems":
+        """The same problems with the bins of another set added to them."""
+        arrays = ("group", "signal", "offset")
+        names = [f"{kind}_{name}" for kind in ("wstat", "cash") for name in arrays] + ["cash_counts"]
+        merged = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        counts = (np.concatenate([getattr(self.wstat, n), getattr(other.wstat, n)]) for n in ("n_on", "n_off", "alpha"))
+        bins = WstatBins(*counts)
+        return NormProblems(max(self.n_problems, other.n_problems), wstat=bins, **merged)
+
     def domain(self) -> tuple[Array, Array]:
         """Norms between which no bin with known (or without any) background predicts negative counts."""
         low, high = np.full(self.n_problems, -np.inf), np.full(self.n_problems, np.inf)

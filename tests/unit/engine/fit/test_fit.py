@@ -12,6 +12,7 @@ from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.fit.minuit import minimize
 from gammapy_hli.engine.fit.scan import stat_contour, stat_profile
+from gammapy_hli.engine.fit.start import nearer_start
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.cutoff import ExpCutoffPowerLawSpectralModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
@@ -40,6 +41,26 @@ def test_the_truth_is_found_from_anywhere(exact, start):
     assert result["crab.spectral.index"].value == pytest.approx(2.3, abs=1e-5)
     assert result["crab.spectral.amplitude"].value == pytest.approx(3e-12, rel=1e-5)
     assert result.stat == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("on_off", [True, False], ids=["wstat", "cash"])
+def test_amplitudes_far_off_are_brought_near_before_the_fit(toy_counts, on_off):
+    dataset = toy_counts(Models(power_law()), on_off=on_off)
+    likelihood = compile([dataset], Models(power_law(amplitude=1e-15)))
+    np.testing.assert_allclose(nearer_start(likelihood, likelihood.theta0), [2.3, 3e-12], rtol=1e-6)
+    near = compile([dataset], Models(power_law(amplitude=2.5e-12)))
+    assert nearer_start(near, near.theta0).tolist() == near.theta0.tolist()
+
+
+def test_amplitudes_stay_inside_their_bounds_and_held_sources_as_they_are(exact):
+    models = Models([power_law(amplitude=1e-15), power_law("held", amplitude=1e-12)])
+    models.parameter("held.spectral.amplitude").frozen = True
+    likelihood = compile([exact], models)
+    start = nearer_start(likelihood, likelihood.theta0)
+    assert start[likelihood.free.index("crab.spectral.amplitude")] == pytest.approx(2e-12, rel=1e-6)
+    models.parameter("crab.spectral.amplitude").max = 1e-13
+    bounded = compile([exact], models)
+    assert nearer_start(bounded, bounded.theta0).tolist() == bounded.theta0.tolist()
 
 
 def test_the_models_that_were_given_stay_as_they_are(exact):
