@@ -19,6 +19,7 @@ import numpy as np
 
 BLOCK, CARD = 2880, 80
 FORMATS = {"b1": "L", "u1": "B", "i2": "I", "i4": "J", "i8": "K", "f4": "E", "f8": "D"}
+NUMBER_OF_HDUS = "HLI_NHDU"
 MAX_TEXT = 68  # longest text value of one card
 
 
@@ -38,6 +39,11 @@ class Column:
     name: str
     values: Any
     unit: str | None = None
+
+
+def file_bytes(tables: Sequence[bytes], cards: Mapping[str, Any] | None = None) -> bytes:
+    """A whole file: an empty primary HDU and tables. HLI_NHDU in the first tells their number: lost ones are missed."""
+    return primary_bytes({**(cards or {}), NUMBER_OF_HDUS: 1 + len(tables)}) + b"".join(tables)
 
 
 def primary_bytes(cards: Mapping[str, Any] | None = None) -> bytes:

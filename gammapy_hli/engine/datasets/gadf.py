@@ -17,7 +17,7 @@ from astropy.units import Quantity
 
 from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.datasets.fits_bytes import Column, primary_bytes, table_bytes
+from gammapy_hli.engine.datasets.fits_bytes import NUMBER_OF_HDUS, Column, file_bytes, table_bytes
 from gammapy_hli.engine.datasets.meta_table import meta_columns, read_meta
 from gammapy_hli.engine.datasets.region_hdu import read_regions, region_columns
 from gammapy_hli.engine.datasets.region_text import (
@@ -58,27 +58,26 @@ def gadf_bytes(dataset: SpectrumDataset) -> bytes:
     energy, true = dataset.energy, dataset.energy_true
     region = _region_parts(dataset.region)
     parts = [
-        primary_bytes({"NAME": dataset.name, "CREATOR": "gammapy_hli"}),
-        _quantity("COUNTS", dataset.counts, [energy], region),
-        _quantity("EXPOSURE", dataset.exposure, [true], region),
-        _quantity("EDISP", dataset.edisp, [energy, true], region),
-        _quantity("EDISP_EXPOSURE", dataset.edisp_exposure, [energy.squash(), true], region),
-        _quantity("MASK_SAFE", dataset.mask_safe, [energy], region),
+        *_quantity("COUNTS", dataset.counts, [energy], region),
+        *_quantity("EXPOSURE", dataset.exposure, [true], region),
+        *_quantity("EDISP", dataset.edisp, [energy, true], region),
+        *_quantity("EDISP_EXPOSURE", dataset.edisp_exposure, [energy.squash(), true], region),
+        *_quantity("MASK_SAFE", dataset.mask_safe, [energy], region),
     ]
     if isinstance(dataset, SpectrumDatasetOnOff):
         off = _region_parts(dataset.regions_off) if len(dataset.regions_off) else region
         if dataset.counts_off is not None:
-            parts.append(_quantity("COUNTS_OFF", dataset.counts_off, [energy], off))
-        parts.append(_quantity("ACCEPTANCE", dataset.acceptance, [energy], region))
-        parts.append(_quantity("ACCEPTANCE_OFF", dataset.acceptance_off, [energy], off))
+            parts.extend(_quantity("COUNTS_OFF", dataset.counts_off, [energy], off))
+        parts.extend(_quantity("ACCEPTANCE", dataset.acceptance, [energy], region))
+        parts.extend(_quantity("ACCEPTANCE_OFF", dataset.acceptance_off, [energy], off))
     elif dataset.background is not None:
-        parts.append(_quantity("BACKGROUND", dataset.background, [energy], region))
+        parts.extend(_quantity("BACKGROUND", dataset.background, [energy], region))
     if dataset.gti is not None:
         parts.append(gti_bytes(dataset.gti))
     if dataset.meta:
         parts.append(table_bytes("META_TABLE", meta_columns(dataset.meta)))
     parts.append(_own_table(dataset))
-    return b"".join(parts)
+    return file_bytes(parts, {"NAME": dataset.name, "CREATOR": "gammapy_hli"})
 
 
 def gti_bytes(gti: Gti) -> bytes:
@@ -92,7 +91,9 @@ def _region_parts(region: Any) -> tuple[list[Column], dict[str, Any]] | None:
     return None if region is None else region_columns(region)
 
 
-def _quantity(name: str, values: Any, axes: list[Axis], region: tuple[list[Column], dict[str, Any]] | None) -> bytes:
+def _quantity(
+    name: str, values: Any, axes: list[Axis], region: tuple[list[Column], dict[str, Any]] | None
+) -> list[bytes]:
     """Three tables: values with one row a bin of the last axis, energy bins, region."""
     unit = values.unit.to_string("fits") if isinstance(values, Quantity) else None
     numbers = np.asarray(values.value if isinstance(values, Quantity) else values)
@@ -108,7 +109,7 @@ def _quantity(name: str, values: Any, axes: list[Axis], region: tuple[list[Colum
     ]
     if region is not None:
         tables.append(table_bytes(f"{name}_REGION", *region))
-    return b"".join(tables)
+    return tables
 
 
 def _band_columns(axes: list[Axis]) -> list[Column]:
@@ -185,10 +186,16 @@ def read_gadf(path: Path | str, name: str | None = None) -> SpectrumDataset:
 
 
 def open_dataset_file(path: Path | str) -> FitsFile:
-    """Open a file that should hold a dataset; InputError where it is not there or no FITS file."""
+    """Open a file that should hold a dataset; InputError where it is not there, no FITS file or cut short."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such dataset file; correct the name, or reduce the run again")
-    return FitsFile(Path(path))
+    file = FitsFile(Path(path))
+    found, expected = len(file.names()), file.header(0).get(NUMBER_OF_HDUS)
+    if expected is not None and found != expected:
+        raise InputError(f"{path}: truncated; {found} of its {expected} HDUs are there. Reduce the run again.")
+    if found > 1 and file.header(found - 1).get("XTENSION") == "BINTABLE":
+        file.table(found - 1)  # raises where its data are cut short
+    return file
 
 
 def _read_axis(file: FitsFile, hdu: str, name: str) -> Axis:

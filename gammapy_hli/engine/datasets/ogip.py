@@ -20,7 +20,7 @@ from astropy.units import Quantity
 from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.names import slug
-from gammapy_hli.engine.datasets.fits_bytes import Column, primary_bytes, table_bytes
+from gammapy_hli.engine.datasets.fits_bytes import Column, file_bytes, table_bytes
 from gammapy_hli.engine.datasets.gadf import diagonal_edisp, gti_bytes, open_dataset_file
 from gammapy_hli.engine.datasets.region_hdu import read_regions, region_columns
 from gammapy_hli.engine.datasets.rmf import matrix_columns, read_matrix
@@ -93,7 +93,7 @@ def _source_bytes(dataset: SpectrumDataset, links: dict[str, str]) -> bytes:
         parts.append(table_bytes("REGION", *region_columns(dataset.region)))
     if dataset.gti is not None:
         parts.append(gti_bytes(dataset.gti))
-    return b"".join(parts)
+    return file_bytes(parts)
 
 
 def _background_bytes(dataset: SpectrumDatasetOnOff) -> bytes:
@@ -102,7 +102,7 @@ def _background_bytes(dataset: SpectrumDatasetOnOff) -> bytes:
     parts = _spectrum_parts(dataset, counts_off, dataset.acceptance_off, "BKG", links)
     if len(dataset.regions_off):
         parts.append(table_bytes("REGION", *region_columns(dataset.regions_off)))
-    return b"".join(parts)
+    return file_bytes(parts)
 
 
 def _spectrum_parts(
@@ -121,7 +121,7 @@ def _spectrum_parts(
     cards |= {"HDUCLASS": "OGIP", "HDUCLAS1": "SPECTRUM", "HDUVERS": "1.2.1", "HDUCLAS2": kind}
     cards |= {"HDUCLAS3": "COUNT", "HDUCLAS4": "TYPE:1", "POISSERR": True, "CHANTYPE": "PHA", "DETCHANS": n_bins}
     cards |= {"TLMIN1": 0, "TLMAX1": n_bins - 1, "OBS_ID": dataset.name}
-    return [primary_bytes(), table_bytes("SPECTRUM", columns, cards), _ebounds_bytes(dataset)]
+    return [table_bytes("SPECTRUM", columns, cards), _ebounds_bytes(dataset)]
 
 
 def _instrument(dataset: SpectrumDataset) -> dict[str, str]:
@@ -146,13 +146,13 @@ def _arf_bytes(dataset: SpectrumDataset) -> bytes:
         Column("SPECRESP", area, AREA),
     ]
     cards = {**_instrument(dataset), **RESPONSE, "HDUCLAS2": "SPECRESP", "HDUVERS": "1.1.0"}
-    return primary_bytes() + table_bytes("SPECRESP", columns, cards)
+    return file_bytes([table_bytes("SPECRESP", columns, cards)])
 
 
 def _rmf_bytes(dataset: SpectrumDataset) -> bytes:
     columns, cards = matrix_columns(dataset.edisp, dataset.energy_true.edges_value(ENERGY), ENERGY)
     matrix = table_bytes("MATRIX", columns, {**_instrument(dataset), **RESPONSE, **cards})
-    return primary_bytes() + matrix + _ebounds_bytes(dataset)
+    return file_bytes([matrix, _ebounds_bytes(dataset)])
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def read_ogip(path: Path | str, name: str | None = None) -> SpectrumDataset:
 
 
 def _read_off(path: Path, n_bins: int, livetime: Quantity) -> dict[str, Any]:
-    file = FitsFile(path)
+    file = open_dataset_file(path)
     table = file.table("SPECTRUM")
     acceptance = _channels(table, "BACKSCAL", n_bins, 1.0) * _channels(table, "AREASCAL", n_bins, 1.0)
     livetime_off = _exposure(table)
@@ -264,7 +264,7 @@ def _in_tev(energy: np.ndarray) -> np.ndarray:
 
 def _read_arf(path: Path | None) -> tuple[Axis, Quantity]:
     assert path is not None  # _linked raises where it is needed
-    table = FitsFile(path).table("SPECRESP")
+    table = open_dataset_file(path).table("SPECRESP")
     return _axis(table, "ENERG_LO", "ENERG_HI", "energy_true"), Quantity(table.floats("SPECRESP", "m2", AREA), "m2")
 
 
@@ -272,7 +272,7 @@ def _read_rmf(spectrum: FitsTable, path: Path, energy: Axis, true: Axis) -> np.n
     response = _linked(spectrum, path, "RESPFILE", is_needed=False)
     if response is None:
         return diagonal_edisp(energy, true)
-    matrix = read_matrix(FitsFile(response))
+    matrix = read_matrix(open_dataset_file(response))
     if matrix.shape != (true.nbin, energy.nbin):
         raise InputError(
             f"{response}: the matrix has {matrix.shape[0]} true energies and {matrix.shape[1]} channels; expected "

@@ -90,7 +90,7 @@ def test_name_may_be_given(tmp_path, make_cash):
 def test_foreign_file_without_our_table(tmp_path, make_on_off):
     path = write_gadf(make_on_off(), tmp_path / "x.fits")
     with fits.open(path) as hdus:
-        del hdus["HLI_DATASET"]
+        del hdus["HLI_DATASET"], hdus[0].header["HLI_NHDU"]
         hdus.writeto(tmp_path / "y.fits")
     dataset = read_gadf(tmp_path / "y.fits")
     assert dataset.meta == make_on_off().meta
@@ -111,10 +111,13 @@ def test_missing_file_is_named(tmp_path):
         read_gadf(tmp_path / "nope.fits")
 
 
-def test_truncated_file_is_located(tmp_path, make_on_off):
-    (tmp_path / "x.fits").write_bytes(gadf_bytes(make_on_off())[:20000])
-    with pytest.raises(InputError, match=r"x\.fits"):
-        read_gadf(tmp_path / "x.fits")
+def test_file_cut_short_anywhere_is_an_error(tmp_path, make_on_off):
+    """Tables that a dataset may lack (off counts, GTI) must not be lost in silence."""
+    content = gadf_bytes(make_on_off())
+    for size in range(2880, len(content), 2880):
+        (tmp_path / "x.fits").write_bytes(content[:size])
+        with pytest.raises(InputError, match=r"x\.fits"):
+            read_gadf(tmp_path / "x.fits")
 
 
 def test_missing_table_is_named(tmp_path, make_cash):

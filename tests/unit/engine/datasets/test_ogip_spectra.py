@@ -100,7 +100,7 @@ def test_keywords_may_stand_for_columns(tmp_path, make_on_off):
         for keyword in ("EXPOSURE", "ANCRFILE", "RESPFILE", "BACKFILE", "OBS_ID"):
             table.header[keyword] = header[keyword]
         table.header["BACKSCAL"], table.header["QUALITY"] = 3.0, 0
-        fits.HDUList([hdus[0], table, hdus["EBOUNDS"]]).writeto(path, overwrite=True)
+        fits.HDUList([fits.PrimaryHDU(), table, hdus["EBOUNDS"]]).writeto(path, overwrite=True)
     found = read_ogip(path)
     assert_array_equal(found.acceptance, 3.0)
     assert found.mask_safe.all()
@@ -163,6 +163,15 @@ def test_exposure_must_be_positive(tmp_path, make_on_off):
     edit(path, "SPECTRUM", lambda hdu: hdu.header.set("EXPOSURE", 0.0))
     with pytest.raises(InputError, match=r"EXPOSURE is 0\.0"):
         read_ogip(path)
+
+
+def test_file_cut_short_anywhere_is_an_error(tmp_path, make_on_off):
+    path = write_ogip(make_on_off(), tmp_path)
+    content = path.read_bytes()
+    for size in range(2880, len(content), 2880):
+        path.write_bytes(content[:size])
+        with pytest.raises(InputError, match=r"ogip_obs1\.fits"):
+            read_ogip(path)
 
 
 def test_sizes_must_agree(tmp_path, make_on_off, make_cash):
