@@ -135,7 +135,8 @@ class _Wiring:
     def links_of(self, step: str) -> dict[str, tuple[str, ...]]:
         if step in self.links:
             return self.links[step]
-        self.links[step] = links = {}
+        links: dict[str, tuple[str, ...]] = {}
+        self.links[step] = links
         tool = self.tool(step)
         told = self.told(step)
         wanted = list(dict.fromkeys((*tool.requires, *tool.uses, *tool.gathers)))
@@ -170,9 +171,9 @@ class _Wiring:
             self.problems.append(self._at_inputs(step, message, hint, "ambiguous"))
             return ()
         if not makers and product in tool.requires:
-            known = [name for name, slot in self.tools.items() if slot.component.produces == product]  # type: ignore[attr-defined]
-            hint = f"Add '{known[0]}' to steps." if known else None
-            self._complain("steps", f"step '{step}' needs {product}, which no step makes", hint, "missing-step")
+            known = [section for section in self.tools if self.tool(section).produces == product]
+            addition = f"Add '{known[0]}' to steps." if known else None
+            self._complain("steps", f"step '{step}' needs {product}, which no step makes", addition, "missing-step")
         return tuple(makers)
 
     def told(self, step: str) -> dict[str, tuple[str, ...]]:
@@ -182,10 +183,10 @@ class _Wiring:
         takes = (*tool.requires, *tool.uses, *tool.gathers)
         for key, value in (self.instance(step).stored("inputs") or {}).items():
             section = step_name(type(self.root), key)
-            product = key if key in takes else self.tools[section].component.produces if section in self.tools else key  # type: ignore[attr-defined]
+            product = self.tool(section).produces if key not in takes and section in self.tools else str(key)
             if product not in takes:
-                hint = suggest(key, takes)
-                words = f"Did you mean '{hint}'?" if hint else f"It takes {', '.join(takes) or 'none'}."
+                near = suggest(key, takes)
+                words = f"Did you mean '{near}'?" if near else f"It takes {', '.join(takes) or 'none'}."
                 self.problems.append(self._at_inputs(step, f"'{key}' is no input of '{step}'.", words, "unknown-input"))
                 continue
             names = [step_name(type(self.root), name) for name in (value if isinstance(value, list) else [value])]
@@ -194,8 +195,8 @@ class _Wiring:
 
     def _can_feed(self, step: str, product: str, source: str) -> bool:
         if source not in self.steps:
-            hint = suggest(source, self.steps)
-            words = f"Did you mean '{hint}'?" if hint else f"Steps: {', '.join(self.steps)}"
+            near = suggest(source, self.steps)
+            words = f"Did you mean '{near}'?" if near else f"Steps: {', '.join(self.steps)}"
             self.problems.append(self._at_inputs(step, f"'{source}' is not in steps.", words, "unknown-step"))
             return False
         made = self.tool(source).produces

@@ -6,6 +6,7 @@ Every value remembers all the places that set it. The same checks serve files, t
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import get_annotations
 from typing import Any, ClassVar, Self
 
 from traitlets import HasTraits
@@ -45,6 +46,7 @@ class Component(Summary, Configurable):
     """Other names of members that are as good as their own."""
     renamed: ClassVar[Mapping[str, str]] = {}
     """Old names of members, accepted with a warning."""
+    _members_of_class: ClassVar[dict[str, Any]]
     is_typed: ClassVar[bool] = False
     """Whether its options depend on its ``type``."""
 
@@ -182,12 +184,14 @@ class Component(Summary, Configurable):
         slot = option_name(getattr(self, name) or "")
         return self.child(slot) if slot in member.slots else None
 
-    def components(self) -> Iterator["Component"]:
-        """This component and all live ones below."""
+    def components(self, *, in_force: bool = False) -> Iterator["Component"]:
+        """This component and all live ones below; `in_force`: without alternatives that are not chosen."""
         yield self
-        for part in self.parts().values():
-            for item in part.values() if isinstance(part, NamedItems) else (part,):
-                yield from item.components()
+        unused = self._unused() if in_force else set()
+        for name, part in self.parts().items():
+            if name not in unused:
+                for item in part.values() if isinstance(part, NamedItems) else (part,):
+                    yield from item.components(in_force=in_force)
 
     def parts(self) -> dict[str, Any]:
         """Live sub-components and named items; of alternatives only those that are chosen or that somebody set."""
@@ -317,7 +321,7 @@ class Component(Summary, Configurable):
     # -- Python --------------------------------------------------------------------------------------------------
 
     def update(self, options: Mapping[str, Any], /, **more: Any) -> Self:
-        """Set several options; all problems are raised together, and then nothing is half done that could be checked."""
+        """Set several options; all problems are raised together."""
         problems: list[Problem] = []
         for given in (options, more):
             self.refuse_if_frozen(self.dotted_path) if given else None
@@ -449,6 +453,10 @@ class Component(Summary, Configurable):
         """Checks between options, called when every single one is right; use `problem` to make what it yields."""
         return ()
 
+    def check_complete(self) -> Iterable[Problem]:
+        """Checks that something is there which the component needs to run, beyond options declared as required."""
+        return ()
+
     def problem(
         self, name: str, message: str, *, code: str = "cross-check", hint: str | None = None, warning: bool = False
     ) -> Problem:
@@ -496,7 +504,7 @@ class Component(Summary, Configurable):
 
     def is_own(self, name: str) -> bool:
         """Whether it was set for this very instance, not by inheritance or by its choice group."""
-        settings = self._settings.get(name)
+        settings = self._settings.get(name, [])
         return bool(settings) and not settings[-1].cleared and not settings[-1].inherited
 
     def _part_as_set(self, name: str) -> dict[str, Any]:
@@ -526,7 +534,7 @@ def default_here(members: Mapping[str, Any], given: Mapping[str, Any], name: str
 
 def is_attribute(cls: type, name: str) -> bool:
     """Whether a class declares an attribute that is free to be set: a property, a trait, an annotation."""
-    return hasattr(cls, name) or any(name in klass.__dict__.get("__annotations__", {}) for klass in cls.__mro__)
+    return hasattr(cls, name) or any(name in get_annotations(klass) for klass in cls.__mro__)
 
 
 def split_path(path: str) -> list[str]:

@@ -161,7 +161,7 @@ class Mapping(Option):
 
 
 class Plain(Option):
-    """Any plain value: text, number, list, mapping. The component that uses it checks its shape in `Component.check`."""
+    """Any plain value: text, number, list, mapping. The component that has it looks at its shape in ``check``."""
 
     kind = "any plain value"
 

@@ -1,6 +1,6 @@
 """The configuration in force, written back as YAML: every option with its origin as a comment.
 
-Reading the text back gives the same values. Relative inputs are rewritten so that they hold from the folder it is written to.
+Reading the text back gives the same values. Relative inputs are rewritten for the folder that it is written to.
 """
 
 import os
@@ -96,7 +96,7 @@ class _Writer:
     def option(self, component: Component, name: str, depth: int) -> list[str]:
         option = component.members()[name]
         stored = component.stored(name)
-        settings = component._settings.get(name)
+        settings = component._settings.get(name, [])
         was_cleared = bool(settings) and settings[-1].cleared
         if stored is None and (option.required or was_cleared or option.group is not None):
             return []

@@ -1,4 +1,4 @@
-"""What a source of options says, as one tree of entries with their origins, whether it came from YAML, words or Python."""
+"""What a source of options says, as one tree of entries with their origins: from YAML, words or Python alike."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,18 +41,18 @@ class Entry:
         if isinstance(self.value, dict):
             return {key: entry.plain() for key, entry in self.value.items()}
         if isinstance(self.value, list):
-            return [entry.plain() for entry in self.value]
+            return [entry.plain() if isinstance(entry, Entry) else entry for entry in self.value]
         return self.value
 
     def at(self, steps: Sequence[str | int]) -> Origin:
         """The origin of what stands inside the value, as deep as it is known."""
         entry = self
         for step in steps:
-            known = isinstance(step, int) and isinstance(entry.value, list) and step < len(entry.value)
-            if known or (isinstance(entry.value, dict) and step in entry.value):
-                entry = entry.value[step]
-            else:
+            in_list = isinstance(step, int) and isinstance(entry.value, list) and step < len(entry.value)
+            inside = entry.value[step] if in_list or (isinstance(entry.value, dict) and step in entry.value) else None
+            if not isinstance(inside, Entry):
                 break
+            entry = inside
         return entry.origin
 
 
@@ -85,7 +85,7 @@ def entry_from_python(value: Any, origin: Origin = PYTHON_ORIGIN) -> Entry:
     return Entry(entries, origin, dict.fromkeys(entries, origin))
 
 
-def entry_from_words(options: Sequence[tuple[str, Sequence[str]]]) -> Entry:
+def entry_from_words(options: Sequence[Any]) -> Entry:
     """The tree of a command line: pairs of dotted path and words; of two for one path the later counts.
 
     A third member is the option as it was typed, for messages.

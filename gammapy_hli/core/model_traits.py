@@ -119,7 +119,7 @@ class ModelParameter(Option):
 
     def make(self, stored: Any, origin: Origin | None) -> ParameterValue:
         fields = dict(stored) if isinstance(stored, Mapping) else {"value": stored}
-        in_unit = {key: self._number(fields.get(key)) for key in ("value", "min", "max", "error")}
+        in_unit: dict[str, Any] = {key: self._number(fields.get(key)) for key in ("value", "min", "max", "error")}
         rest = {key: fields.get(key) for key in ("frozen", "prior", "link")}
         return ParameterValue(unit=self.unit, **in_unit, **rest)
 

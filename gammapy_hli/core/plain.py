@@ -10,6 +10,9 @@ from gammapy_hli.base.yaml_reader import scalar_value
 
 _SAFE = re.compile(r"[A-Za-z0-9_$~./+-]([A-Za-z0-9_ $./~@+*^()%=-]*[A-Za-z0-9_$./~@+*^()%=-])?")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+")
+_NOT_PRINTABLE = re.compile(
+    "[^\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+)
 _SWITCHES = {"yes", "no", "on", "off", "y", "n", "true", "false", "null", "~", "none"}
 
 
@@ -52,7 +55,12 @@ def string_text(text: str) -> str:
     )
     if is_safe and not text.startswith(("- ", "---", "...")) and text not in ("-", "="):
         return text
-    return json.dumps(text, ensure_ascii=True)
+    return _NOT_PRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    number = ord(match.group())
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def key_text(key: str) -> str:

@@ -1,7 +1,7 @@
 """The resolver: all sources of options into one tree of components, with every problem at once.
 
-value(path) = the last setting in the order: files (what they extend first), command line, Python. Then the section without
-label, the default of the slot, the default of the trait.
+value(path) = the last setting in the order: files (what they extend first), command line, Python. Then the section
+without label, the default of the slot, the default of the trait.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from gammapy_hli.core.apply import Applier
 from gammapy_hli.core.chain import Chain, step_name, steps_of, tool_slots, wire
 from gammapy_hli.core.component import Component
 from gammapy_hli.core.entries import Entry
+from gammapy_hli.core.inputs import output_conflicts
 from gammapy_hli.core.option import InvalidValue, Option
 from gammapy_hli.core.origins import Origin, Setting
 from gammapy_hli.core.slots import Alternatives, NamedItems, join
@@ -83,14 +84,14 @@ class Resolved(Generic[Root]):
 
 
 def resolve(
-    root: type[Root], sources: Iterable[Source], *, strict: bool = False, complete: bool = False
+    root: type[Root] | Root, sources: Iterable[Source], *, strict: bool = False, complete: bool = False
 ) -> Resolved[Root]:
     """Resolve sources against a class of components.
 
     Parameters
     ----------
-    root : type
-        Class of the root component.
+    root : type or Component
+        Class of the root component; or one that is there already, which the sources then go on to set.
     sources : iterable of Source
         The weakest first: files in order, command line, Python.
     strict : bool
@@ -106,9 +107,10 @@ def resolve(
     reader = Reader()
     layers = reader.read(list(sources))
     problems = reader.problems
-    made = root()
+    made = root() if isinstance(root, type) else root
     _apply_layers(made, layers, problems)
-    chain = _check_tree(made, problems, complete)
+    found, chain = check_tree(made, complete=complete)
+    problems += found
     if strict:
         problems = [replace(problem, severity="error") for problem in problems]
     ordered = sort_problems(dict.fromkeys(problems))
@@ -164,7 +166,16 @@ def _label(root: Component, key: str, origin: Origin, problems: list[Problem]) -
 # -- checks over the whole tree ------------------------------------------------------------------------------------
 
 
-def _check_tree(root: Component, problems: list[Problem], complete: bool) -> Chain | None:
+def check_tree(root: Component, *, complete: bool = False) -> tuple[list[Problem], Chain | None]:
+    """All problems between the options of a tree, and the chain of its steps.
+
+    Parameters
+    ----------
+    root : Component
+    complete : bool
+        Whether what the steps that run require must be there.
+    """
+    problems: list[Problem] = []
     chain = None
     if tool_slots(type(root)) and "steps" not in root._bad:
         chain = wire(root)
@@ -175,13 +186,14 @@ def _check_tree(root: Component, problems: list[Problem], complete: bool) -> Cha
         problems += _unused_alternatives(component)
         problems += _missing(component, complete and runs)
         if runs and not component.has_bad_values:
-            problems += _cross_checks(component)
-    return chain
+            problems += _cross_checks(component, complete)
+    problems += output_conflicts(root)
+    return problems, chain
 
 
-def _cross_checks(component: Component) -> list[Problem]:
+def _cross_checks(component: Component, complete: bool) -> list[Problem]:
     try:
-        return list(component.check())
+        return [*component.check(), *(component.check_complete() if complete else ())]
     except ConfigError as error:
         return list(error.problems)
     except InvalidValue as error:
@@ -271,7 +283,7 @@ def _place_of(component: Component) -> Origin:
 
 def options(root: Component) -> Iterator[tuple[Component, str]]:
     """All options in force below a component, as pairs of component and name."""
-    for component in root.components():
+    for component in root.components(in_force=True):
         for name, member in component.members().items():
             if isinstance(member, Option) and not member.internal:
                 yield component, name

@@ -140,12 +140,12 @@ class Choice(Option, traitlets.Enum):
         super().__init__(default, **metadata)
 
     @property
-    def values(self) -> tuple[str, ...]:
-        """The allowed words."""
+    def values(self) -> Any:
+        """The allowed words, as a tuple."""
         return tuple(self._values() if callable(self._values) else self._values)
 
     @values.setter
-    def values(self, values: Sequence[str]) -> None:
+    def values(self, values: Any) -> None:
         self._values = values
 
     def check_value(self, raw: Any) -> str:

@@ -102,7 +102,7 @@ def _member(
 
 
 def _option(option: Option, default: Any) -> dict[str, Any]:
-    words = {"description": f"{option.help} ({option.expected()})"}
+    words: dict[str, Any] = {"description": f"{option.help} ({option.expected()})"}
     if default is not None or not option.required:
         words["default"] = thaw(option.check(default)) if default is not None else None
     return {**words, **option.schema()}

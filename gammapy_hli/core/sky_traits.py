@@ -305,10 +305,13 @@ _OPTIONAL_KEYS = ("angle",)
 
 
 class Region(Option):
-    """A region on the sky: ``{circle: {center: ..., radius: ...}}`` (ellipse, rectangle, annulus, polygon, point), DS9 text
-    ``"icrs;circle(83.63,22.01,0.3)"`` or the name of a DS9 file; a `RegionSpec` in Python."""
+    """A region on the sky: a mapping ``{circle: {center: ..., radius: ...}}`` (ellipse, rectangle, annulus, polygon,
+    point too), DS9 text ``"icrs;circle(83.63,22.01,0.3)"`` or the name of a DS9 file; a `RegionSpec` in Python."""
 
-    kind = 'a region such as {circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}, "icrs;circle(83.63,22.01,0.3)" or a file'
+    kind = (
+        'a region such as {circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}, '
+        '"icrs;circle(83.63,22.01,0.3)" or a file'
+    )
 
     def check_value(self, raw: Any) -> Any:
         if isinstance(raw, RegionSpec):

@@ -1,7 +1,7 @@
 """What a component is made of besides plain options: sub-components, alternatives, named items.
 
-Each is declared as a class attribute, as an option is. A class may be given as ``"package.module:Class"``; it is imported
-when its options are looked at, so that a plug-in costs nothing until it is chosen.
+Each is declared as a class attribute, as an option is. A class may be given as ``"package.module:Class"``; it is
+imported when its options are looked at, so that a plug-in costs nothing until it is chosen.
 """
 
 from collections.abc import Iterator, Mapping
@@ -299,8 +299,7 @@ def join(path: str, name: str) -> str:
 
 def first_line(doc: str | None) -> str:
     """The first sentence of a docstring."""
-    text = " ".join((doc or "").strip().split("\n\n")[0].split())
-    return text
+    return " ".join((doc or "").strip().split("\n\n")[0].split())
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The commented template of a configuration, made from the traits.
 
-Lines with ``##`` are words; one ``#`` before a line means: take it away to set the option. With all single ``#`` taken away the
-file says exactly the defaults.
+Lines with ``##`` are words; one ``#`` before a line means: take it away to set the option. With all single ``#`` taken
+away the file says exactly the defaults.
 """
 
 import textwrap

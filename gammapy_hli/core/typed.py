@@ -1,7 +1,7 @@
 """A part whose options depend on its ``type``: models, whose parameters are those of the type that is chosen.
 
-``spectral = ModelSpec(types, help=...)`` where ``types`` gives a table of `ModelType`. The tool kit knows no models: the
-table comes from whoever declares the member.
+``spectral = ModelSpec(types, help=...)`` where ``types`` gives a table of `ModelType`. The tool kit knows no models:
+the table comes from whoever declares the member.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -73,6 +73,7 @@ class TypedComponent(Component):
     """A model: its type, and the parameters of that type."""
 
     is_typed = True
+    _waiting: list[Callable[[], None]]
     _specs: "tuple[ModelSpec, ...]" = ()  # one, in a tuple: a Member as class attribute would be a part
     _model_type: ModelType | None = None
 
@@ -121,7 +122,7 @@ class TypedComponent(Component):
 
     def setup_instance(self, /, *args: Any, **kwargs: Any) -> None:
         super().setup_instance(*args, **kwargs)
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting = []
 
 
 class ModelSpec(Member):

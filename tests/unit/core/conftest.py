@@ -1,4 +1,4 @@
-"""A tree of components shaped like CONFIG.md section 8, small where the real one is large, for the tests of the tool kit."""
+"""A tree of components shaped like CONFIG.md section 8, for the tests of the tool kit."""
 
 from types import SimpleNamespace
 

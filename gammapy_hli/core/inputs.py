@@ -1,0 +1,103 @@
+"""The files and folders that a configuration names: whether inputs are there, and that no output is one of them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gammapy_hli.base.errors import Problem
+from gammapy_hli.core.component import Component
+from gammapy_hli.core.container_traits import List, Mapping
+from gammapy_hli.core.option import InvalidValue, Option
+from gammapy_hli.core.origins import Origin
+from gammapy_hli.core.scalar_traits import Path, expand_path, missing_path
+from gammapy_hli.core.sky_traits import Region, is_region_file
+from gammapy_hli.core.slots import join
+
+
+@dataclass(frozen=True)
+class NamedPath:
+    """A path that an option holds.
+
+    Attributes
+    ----------
+    path : str
+        Dotted path of the option.
+    trait : Path
+    written : str
+    origin : Origin
+    """
+
+    path: str
+    trait: Path
+    written: str
+    origin: Origin
+
+    @property
+    def real(self) -> str | None:
+        """The file that is meant, links resolved; None where a variable is not defined."""
+        folder = self.origin.folder if self.trait.role == "input" else None
+        try:
+            return os.path.realpath(expand_path(self.written, folder))
+        except InvalidValue:
+            return None
+
+
+def named_paths(root: Component) -> Iterator[NamedPath]:
+    """All paths that options in force hold."""
+    for component in root.components(in_force=True):
+        for name, member in component.members().items():
+            if isinstance(member, Option) and not member.internal:
+                origin = component.origin_of(name)
+                for trait, written in _paths_in(member, component.stored(name)):
+                    yield NamedPath(join(component.dotted_path, name), trait, written, origin)
+
+
+_REGION_FILE = Path(role="input", help="A DS9 file.")
+
+
+def _paths_in(option: Option, stored: Any) -> Iterator[tuple[Path, str]]:
+    if stored is None:
+        return
+    if isinstance(option, Path):
+        yield option, stored
+    elif isinstance(option, Region):
+        if is_region_file(stored):
+            yield _REGION_FILE, stored
+    elif isinstance(option, List | Mapping):
+        values = stored.values() if isinstance(stored, dict) else stored if isinstance(stored, list) else [stored]
+        for value in values:
+            yield from _paths_in(option.item, value)
+
+
+def missing_inputs(root: Component, steps: Sequence[str] | None = None) -> list[Problem]:
+    """Inputs that are not there, and variables that are not defined.
+
+    Parameters
+    ----------
+    root : Component
+    steps : sequence of str, optional
+        Sections of tools to look at, with labels; by default everything.
+    """
+    problems = []
+    for named in named_paths(root):
+        section = named.path.partition(".")[0]
+        is_step = root.can_label(f"{section.partition('@')[0]}@x")
+        if named.trait.role == "input" and (steps is None or not is_step or section in steps):
+            problem = missing_path(named.trait, named.written, named.origin, named.path)
+            if problem is not None:
+                problems.append(problem)
+    return problems
+
+
+def output_conflicts(root: Component) -> Iterator[Problem]:
+    """Outputs that are also given as input; the problem names both places."""
+    listed = list(named_paths(root))
+    inputs = {named.real: named for named in listed if named.trait.role == "input" and named.real is not None}
+    for named in listed:
+        if named.trait.role == "output" and named.real in inputs:
+            other = inputs[named.real]
+            message = (
+                f"'{named.written}' is also the input '{other.path}' ({other.origin}); nothing is written to an input"
+            )
+            yield named.origin.problem("output-is-input", named.path, message, hint="Choose another folder.")
