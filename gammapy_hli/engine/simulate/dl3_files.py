@@ -89,7 +89,9 @@ def make_events_hdu(plan: SimulationPlan, run: SimulatedRun) -> fits.BinTableHDU
         ],
         name="EVENTS",
     )
-    hdu.header.update({**_GADF, "HDUCLAS1": "EVENTS", "CREATOR": "gammapy_hli simulator", **_CLOCK})
+    hdu.header.update(
+        {**_GADF, "HDUCLAS1": "EVENTS", "CREATOR": "gammapy_hli simulator", "ORIGIN": "gammapy_hli", **_CLOCK}
+    )
     hdu.header.update(_run_facts(plan, run.schedule))
     hdu.header.update({"RADECSYS": "ICRS", "EQUINOX": 2000.0, "FOVALIGN": "RADEC", "EUNIT": "TeV", "EV_CLASS": "all"})
     return hdu
@@ -178,7 +180,7 @@ def _run_facts(plan: SimulationPlan, schedule: RunSchedule) -> dict[str, Any]:
         "TELAPSE": schedule.ontime,
         "ONTIME": schedule.ontime,
         "LIVETIME": schedule.livetime,
-        "DEADC": schedule.livetime / schedule.ontime,
+        "DEADC": 1.0 - plan.deadtime_fraction,
         "DATE-OBS": first[0],
         "TIME-OBS": first[1],
         "DATE-END": last[0],

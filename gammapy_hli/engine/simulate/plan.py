@@ -52,7 +52,7 @@ class SimulationPlan(Summary):
     position_angles : tuple of Quantity [deg]
         Directions of the pointings as seen from the target, from north through east, taken in turn.
     zenith : Quantity [deg]
-        Zenith angle of all runs; sets the energy threshold.
+        Zenith angle of all runs; sets the energy threshold. It is not worked out from time and place.
     background_factor : float
         Multiplies the background that is drawn *and* the background table that is written.
     background_kind : "3d" or "2d"
