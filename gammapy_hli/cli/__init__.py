@@ -1,1 +1,39 @@
-"""The umbrella command and the executables of the steps."""
+"""The umbrella command and the executables of the steps, all made from one table.
+
+Modules of commands are loaded when their command is given; help and templates load no numpy.
+"""
+
+from dataclasses import dataclass
+
+from gammapy_hli.tools import TOOLS
+
+PROGRAM = "gammapy-hli"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its name, the function that runs it, what it is for, and a fixed first argument of that function."""
+
+    name: str
+    address: str
+    help: str
+    argument: str = ""
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("run", "gammapy_hli.cli.chain:run", "run all steps of a configuration that are not up to date"),
+    Command("plan", "gammapy_hli.cli.chain:plan", "show what run would do, and why"),
+    Command("status", "gammapy_hli.cli.chain:status", "show the state of every step"),
+    *(
+        Command(entry.command, "gammapy_hli.cli.chain:step", f"run the step {entry.section} alone", entry.section)
+        for entry in TOOLS
+    ),
+    *(
+        Command(name, "gammapy_hli.cli.chain:until", f"run everything up to {entry.section}", entry.section)
+        for entry in TOOLS
+        for name in entry.commands
+    ),
+    Command("config", "gammapy_hli.cli.config:main", "write, check, show and describe configurations"),
+    Command("simulate", "gammapy_hli.cli.simulate:main", "make a small simulated DL3 store"),
+    Command("demo", "gammapy_hli.cli.demo:main", "simulate a store, analyze it, show the result"),
+)

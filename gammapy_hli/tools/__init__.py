@@ -8,11 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ToolEntry:
-    """A step: its section, its class and other names of its command."""
+    """A step: its section, its class, and the commands that run everything up to it."""
 
     section: str
     address: str
     commands: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """Name of its command; with ``gammapy-hli-`` before it that of its executable."""
+        return self.section.replace("_", "-")
 
 
 TOOLS: tuple[ToolEntry, ...] = (

@@ -1,0 +1,197 @@
+"""The commands that run steps: run, plan, status, one command a step, and those that run everything up to one."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from gammapy_hli.analysis import Analysis
+from gammapy_hli.cli import PROGRAM
+from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, add_run_flags, color, common_parser, split
+from gammapy_hli.cli.session import check_inputs, resolve_session, warn
+from gammapy_hli.core.chain import step_name
+from gammapy_hli.core.help_text import help_text
+
+logger = logging.getLogger("gammapy_hli.cli")
+
+
+def run(argv: list[str]) -> int:
+    """``gammapy-hli run``: all steps that are not up to date."""
+    parser = _parser("run", "Run all steps of a configuration that are not up to date.")
+    parser.add_argument("--until", metavar="STEP", help="last step to run")
+    parser.add_argument("--only", metavar="STEP", nargs="+", default=None, help="run these steps, no others")
+    arguments = split(parser, argv)
+    if _showed_help(parser, arguments):
+        return 0
+    return _execute(arguments, until=arguments.flags.until, only=arguments.flags.only)
+
+
+def until(argv: list[str], section: str) -> int:
+    """``gammapy-hli data-reduction`` and ``optimise``: everything up to a step, from a configuration or a session."""
+    parser = _parser(section, f"Run everything up to the step {section}.")
+    arguments = split(parser, argv)
+    if _showed_help(parser, arguments):
+        return 0
+    return _execute(arguments, until=section)
+
+
+def step(argv: list[str], section: str) -> int:
+    """``gammapy-hli-<step>``: that step alone; what it needs comes from the outdir."""
+    command = section.replace("_", "-")
+    parser = _parser(command, f"Run the step {section} alone; its inputs come from the outdir.")
+    parser.add_argument("--label", metavar="NAME", help=f"the instance {section}@NAME")
+    arguments = split(parser, argv)
+    if _showed_help(parser, arguments, section):
+        return 0
+    name = f"{section}@{arguments.flags.label}" if arguments.flags.label else section
+    return _execute(arguments, only=[name], prefix=name)
+
+
+def plan(argv: list[str]) -> int:
+    """``gammapy-hli plan``: what run would do, and why."""
+    parser = _parser("plan", "Show what run would do, and why. Nothing is written.")
+    parser.add_argument("--until", metavar="STEP", help="last step")
+    arguments = split(parser, argv)
+    if _showed_help(parser, arguments):
+        return 0
+    analysis = resolve_session(arguments).build()
+    print(analysis.plan(until=_known(analysis, arguments.flags.until), force=_forced(analysis, arguments)))
+    return 0
+
+
+def status(argv: list[str]) -> int:
+    """``gammapy-hli status``: the state of every step."""
+    parser = _parser("status", "Show the state of every step.")
+    arguments = split(parser, argv)
+    if _showed_help(parser, arguments):
+        return 0
+    for state in resolve_session(arguments, complete=False).build().status():
+        print(state)
+    return 0
+
+
+def _parser(command: str, description: str) -> Parser:
+    parser = common_parser(
+        f"{PROGRAM} {command}", description, f"{PROGRAM} {command} [-c FILE] [flags] [--option value]"
+    )
+    add_run_flags(parser)
+    return parser
+
+
+def _showed_help(parser: Parser, arguments: Arguments, section: str = "") -> bool:
+    """Show the help where it is asked for: flags, then the options made from the traits."""
+    flags = arguments.flags
+    if not (flags.help or flags.help_all):
+        return False
+    root: Any = Analysis.members()[section].component if section else Analysis
+    print(parser.format_help())
+    print(help_text(root, level="all" if flags.help_all else "basic"), end="")
+    if not flags.help_all:
+        print("\n--help-all shows all options.")
+    return True
+
+
+def _execute(arguments: Arguments, *, until: str | None = None, only: list[str] | None = None, prefix: str = "") -> int:
+    flags = arguments.flags
+    resolved = resolve_session(arguments, prefix)
+    analysis = resolved.build()
+    last = _known(analysis, until)
+    chosen = None if only is None else [str(_known(analysis, name)) for name in only]
+    forced = _forced(analysis, arguments)
+    check_inputs(analysis)
+    if flags.dry_run:
+        print(analysis.plan(until=last, force=forced))
+        return 0
+    with _told(analysis, flags):
+        warn(resolved, logger)
+        context = analysis.context(show_progress=not (flags.no_progress or flags.quiet))
+        analysis.run(last, only=chosen, force=forced, context=context, overwrite=flags.overwrite)
+    result = analysis.result
+    assert result is not None
+    print(outcome(analysis))
+    return result.exit_code
+
+
+@contextmanager
+def _told(analysis: Analysis, flags: Any) -> Iterator[None]:
+    """Logs on stderr, and in a file where one is asked for."""
+    from gammapy_hli.run.logs import logs_in_file, logs_on_stderr  # late: help needs no logging
+
+    level = "warning" if flags.quiet else "debug" if flags.verbose else analysis.general.log_level
+    with ExitStack() as stack:
+        stack.enter_context(logs_on_stderr(level))
+        if flags.log_file:
+            stack.enter_context(logs_in_file(flags.log_file))
+        yield
+
+
+def _known(analysis: Analysis, step: str | None) -> str | None:
+    """The name of a step as it is written; UsageError with a suggestion where there is none."""
+    if step is None:
+        return None
+    from gammapy_hli.base.suggest import did_you_mean  # late: only where a step is named
+    from gammapy_hli.core.chain import steps_of
+
+    steps = steps_of(analysis)
+    name = step_name(Analysis, step)
+    if name not in steps:
+        raise UsageError(f"'{step}' is not one of the steps.{did_you_mean(name, steps)} Steps: {', '.join(steps)}")
+    return name
+
+
+def _forced(analysis: Analysis, arguments: Arguments) -> bool | tuple[str, ...]:
+    force = arguments.flags.force
+    if force is None:
+        return ()
+    return tuple(str(_known(analysis, step)) for step in force) or True
+
+
+def outcome(analysis: Analysis) -> str:
+    """Headline numbers of what ran, for a person."""
+    result = analysis.result
+    assert result is not None
+    lines = []
+    for decision in result.plan.decisions:
+        if decision.action == "use":
+            continue
+        state = color("done", "32") if decision.action == "run" else color("up to date", "2")
+        numbers = _headline(decision.step, result.numbers.get(decision.step, {}))
+        lines.append(f"{decision.step:<14} {state}{'  ' + numbers if numbers else ''}")
+    flags = [f"{step}: {flag}" for step, sentences in result.flags.items() for flag in sentences]
+    lines += [color(f"look at: {flag}", "33") for flag in flags]
+    if analysis.general.store:
+        page = analysis.general.outdir / "report" / "index.html"
+        lines.append(f"results in {analysis.general.outdir}" + (f", page {page}" if page.exists() else ""))
+    return "\n".join(lines)
+
+
+def _headline(step: str, numbers: dict[str, Any]) -> str:
+    section = step.partition("@")[0]
+    if section == "selection" and numbers:
+        return f"{numbers['n_observations']} runs"
+    if section == "reduction" and numbers:
+        sqrt_ts = numbers["sqrt_ts"]
+        significance = "" if sqrt_ts is None else f", {sqrt_ts:.1f} sigma"
+        return (
+            f"{numbers['n_datasets']} datasets, {numbers['livetime_s'] / 3600:.2f} h, "
+            f"excess {numbers['excess']:.1f}{significance}"
+        )
+    if section == "fit" and numbers:
+        values = (
+            f"{name.rpartition('.')[2]} {value['value']:.4g} ± {value['error']:.2g}"
+            for name, value in numbers["parameters"].items()
+        )
+        return ", ".join(values)
+    if section == "flux_points" and numbers:
+        return ", ".join(f"{source}: {_count(columns['dnde'])} points" for source, columns in numbers.items())
+    return ""
+
+
+def _count(values: list[float | None]) -> int:
+    return sum(value is not None for value in values)
+
+
+def tell(text: str) -> None:
+    """A line for people, beside the results: on stderr."""
+    print(text, file=sys.stderr)

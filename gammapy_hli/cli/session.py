@@ -1,0 +1,108 @@
+"""From a command line to an `Analysis`: files, options, and where a session without ``-c`` is found."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gammapy_hli.analysis import Analysis
+from gammapy_hli.base.errors import ConfigError, InputError, Problem
+from gammapy_hli.cli.arguments import Arguments, OptionWords, UsageError
+from gammapy_hli.core.resolve import Resolved, resolve
+from gammapy_hli.core.scalar_traits import Bool
+from gammapy_hli.core.sources import CommandLine, FileSource, Source
+from gammapy_hli.core.walk import walk
+
+CONFIG_FILE = "config.yaml"
+_SHORT_CUTS = {"outdir": "general.outdir", "n_jobs": "general.n_jobs", "log_level": "general.log_level"}
+
+
+def resolve_session(arguments: Arguments, prefix: str = "", *, complete: bool = True) -> Resolved[Analysis]:
+    """All sources of a command, resolved.
+
+    Parameters
+    ----------
+    arguments : Arguments
+    prefix : str
+        Step that options are relative to, with its label; '' for whole paths.
+    complete : bool
+        Whether what the steps require must be there.
+    """
+    flags = arguments.flags
+    options = with_switches([_placed(option, prefix) for option in arguments.options])
+    options += [
+        (path, (value,), name.replace("_", "-"))
+        for name, path in _SHORT_CUTS.items()
+        if (value := getattr(flags, name, None)) is not None
+    ]
+    files = _files(flags.config, options)
+    sources: list[Source] = [FileSource(path) for path in files]
+    return resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
+
+
+def with_switches(options: Sequence[OptionWords]) -> list[OptionWords]:
+    """``--x`` and ``--no-x`` of an option that is true or false as words."""
+    switches = {item.path for item in walk(Analysis) if isinstance(item.member, Bool)}
+    done = []
+    for path, words, typed in options:
+        plain = ".".join(name.partition("@")[0] for name in path.split("."))
+        section, _, last = plain.rpartition(".")
+        positive = f"{section}.{last.removeprefix('no-')}" if section else last.removeprefix("no-")
+        if not words and plain.replace("-", "_") in switches:
+            words = ("true",)
+        elif not words and last.startswith("no-") and positive.replace("-", "_") in switches:
+            path, words = ".".join([*path.split(".")[:-1], path.split(".")[-1].removeprefix("no-")]), ("false",)
+        done.append((path, words, typed))
+    return done
+
+
+def _placed(option: OptionWords, prefix: str) -> OptionWords:
+    """An option with its whole path; ``general`` is reached from every step."""
+    path, words, typed = option
+    if path.startswith("no-") and "." in path:  # --no-fit.stack is --fit.no-stack
+        head, _, tail = path.removeprefix("no-").rpartition(".")
+        path = f"{head}.no-{tail}"
+    if not prefix or path.partition(".")[0] == "general":
+        return path, words, typed
+    return f"{prefix}.{path}", words, typed
+
+
+def _files(given: Sequence[str], options: Sequence[OptionWords]) -> list[str]:
+    """The configuration files: those given, or that of the session in the outdir."""
+    missing = [
+        Problem("file-missing", "", "there is no such file", file=path) for path in given if not Path(path).exists()
+    ]
+    if missing:
+        raise ConfigError(missing)
+    if given:
+        return list(given)
+    outdirs = [words[-1] for path, words, _ in options if path == "general.outdir" and words]
+    saved = Path(outdirs[-1] if outdirs else Analysis().general.stored("outdir")) / CONFIG_FILE
+    if saved.is_file():
+        return [str(saved)]
+    if any(path.partition(".")[0] != "general" for path, _, _ in options):
+        return []
+    raise UsageError(
+        f"no configuration: give -c FILE ({saved} is not there either).",
+        "Make one with: gammapy-hli config --example crab-1d -o crab-1d.yaml",
+    )
+
+
+def check_inputs(analysis: Analysis) -> None:
+    """Errors for input files and folders that are not there, all at once: before any work."""
+    problems = analysis.missing_inputs()
+    if not problems:
+        return
+    if any(problem.code == "variable" for problem in problems):
+        raise ConfigError(problems)
+    raise InputError("\n  ".join(["inputs are missing:", *(_line(problem) for problem in problems)]))
+
+
+def _line(problem: Problem) -> str:
+    place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part is not None)
+    return f"{place}: {problem.path}: {problem.message}" if place else f"{problem.path}: {problem.message}"
+
+
+def warn(resolved: Resolved[Any], logger: Any) -> None:
+    """Tell the warnings of a configuration."""
+    for problem in resolved.warnings:
+        logger.warning("%s", _line(problem))

@@ -1,0 +1,31 @@
+"""``gammapy-hli simulate FOLDER``: a small simulated DL3 store."""
+
+from gammapy_hli.cli import PROGRAM
+from gammapy_hli.cli.arguments import UsageError, common_parser, split
+from gammapy_hli.components.simulation import Simulation
+from gammapy_hli.core.help_text import help_text
+from gammapy_hli.core.resolve import resolve
+from gammapy_hli.core.sources import CommandLine, FileSource
+
+
+def main(argv: list[str]) -> int:
+    """Simulate a store from options, or from a file of these options."""
+    usage = f"{PROGRAM} simulate FOLDER [-c FILE] [--option value]"
+    parser = common_parser(f"{PROGRAM} simulate", "Make a small DL3 store by drawing events.", usage)
+    parser.add_argument("-c", "--config", metavar="FILE", action="append", default=[], help="YAML file of the options")
+    parser.add_argument("--overwrite", action="store_true", help="replace a store that is there")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    arguments = split(parser, argv, positional=1)
+    flags = arguments.flags
+    if flags.help or flags.help_all:
+        print(parser.format_help())
+        print(help_text(Simulation, level="all" if flags.help_all else "basic"), end="")
+        return 0
+    if not arguments.words:
+        raise UsageError("no folder for the store.", f"Write e.g. {PROGRAM} simulate my-store --n_runs 4")
+    sources = [*(FileSource(path) for path in flags.config), CommandLine(arguments.options)]
+    simulation = resolve(Simulation, sources, complete=True).build()
+    from gammapy_hli.engine.simulate.store import simulate_store  # late: loads numpy and astropy
+
+    print(simulate_store(arguments.words[0], simulation.plan(), overwrite=flags.overwrite))
+    return 0
