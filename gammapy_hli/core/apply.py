@@ -20,10 +20,13 @@ class Applier:
         What is wrong is appended to it.
     inherited : bool
         Whether the settings are those of the section without label, applied to a labelled one.
+    internal : bool
+        Whether options that are not for users can be set.
     """
 
-    def __init__(self, problems: list[Problem], *, inherited: bool = False):
+    def __init__(self, problems: list[Problem], *, inherited: bool = False, internal: bool = False):
         self.problems = problems
+        self.internal = internal
         self.inherited = inherited
 
     def section(self, component: Any, entry: Entry) -> None:
@@ -54,7 +57,7 @@ class Applier:
         """Keys of the entry by the name of the member; what is not known is reported."""
         found: dict[str, tuple[str, Entry]] = {}
         for key, child in entry.value.items():
-            name = component.find_member(key)
+            name = component.find_member(key, internal=self.internal)
             if name is None:
                 self._unknown_key(component, entry, key, child)
             elif name in found:
@@ -152,8 +155,7 @@ def _read_words(entry: Entry) -> Entry:
     """Words behind a section on the command line, read as YAML."""
     if not isinstance(entry.value, Words):
         return entry
-    read = Option(None).read_word(" ".join(entry.value.words))
-    return entry_from_python(read, entry.origin)
+    return entry_from_python(entry.value.read(), entry.origin)
 
 
 def unknown_key(component: Any, key: Any, place: Any) -> Problem:

@@ -104,14 +104,14 @@ class Component(Summary, Configurable):
         return found
 
     @classmethod
-    def find_member(cls, key: Any) -> str | None:
-        """The name of the member that a key stands for; None where there is none."""
+    def find_member(cls, key: Any, *, internal: bool = False) -> str | None:
+        """The name of the member that a key stands for; None where there is none that is for users."""
         if not isinstance(key, str):
             return None
         members = cls.members()
         for name in (key, option_name(key)):
             target = cls.aliases.get(name) or cls.renamed.get(name) or name
-            if target in members and not members[target].internal:
+            if target in members and (internal or not members[target].internal):
                 return target
         return None
 
@@ -333,8 +333,7 @@ class Component(Summary, Configurable):
         """What ``component.name = value`` does."""
         self.refuse_if_frozen(join(self.dotted_path, name))
         problems: list[Problem] = []
-        entry = entry_from_python({name: value})
-        Applier(problems).section(self, entry)
+        Applier(problems, internal=True).section(self, entry_from_python({name: value}))
         self._raise_errors(problems)
         self._tell_labelled(name, value)
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gammapy_hli.base.yaml_reader import Node
+from gammapy_hli.base.errors import ConfigError
+from gammapy_hli.base.yaml_reader import Node, parse_yaml
 from gammapy_hli.core.origins import PYTHON_ORIGIN, Origin
 
 
@@ -13,6 +14,14 @@ class Words:
     """The words that stand behind an option on the command line."""
 
     words: tuple[str, ...]
+
+    def read(self) -> Any:
+        """The words as one plain value in YAML; the text itself where that fails."""
+        text = " ".join(self.words)
+        try:
+            return parse_yaml(text, "command line").plain()
+        except ConfigError:
+            return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,8 @@ def entry_from_words(options: Sequence[Any]) -> Entry:
 
 def merge(first: Entry, second: Entry) -> Entry:
     """Two trees of one source as one; leaves of the second replace those of the first."""
+    if isinstance(first.value, Words) and second.is_mapping:
+        first = entry_from_python(first.value.read(), first.origin)
     if not (first.is_mapping and second.is_mapping):
         return second
     value = dict(first.value)

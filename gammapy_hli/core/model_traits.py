@@ -49,7 +49,7 @@ class ModelParameter(Option):
     Parameters
     ----------
     default : number or text
-        As in a file.
+        As in a file; nan stands for null.
     unit : str
         Unit of the model's parameter; '' for a pure number.
     frozen : bool
@@ -59,6 +59,8 @@ class ModelParameter(Option):
     """
 
     def __init__(self, default: Any = NOT_GIVEN, *, unit: str = "", frozen: bool = False, **metadata: Any):
+        if str(default).split(" ")[0] == "nan":
+            default = None  # tables of models write nan where a parameter is not there unless it is set
         super().__init__(default, unit=unit, **metadata)
         self.unit: str = unit
         self.frozen = frozen

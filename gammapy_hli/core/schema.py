@@ -3,6 +3,8 @@
 What it refuses, our own validation refuses too. It cannot see units, orders and what is said between files.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -87,7 +89,7 @@ def _member(
 ) -> dict[str, Any]:
     member = cls.members()[name]
     if isinstance(member, Option):
-        return _option(member, default_here(cls.members(), given, name))
+        return _option(member, default_here(cls.members(), given, name), definitions)
     below = given.get(name)
     inside = below if isinstance(below, Mapping) else {}
     if isinstance(member, Slot):
@@ -101,11 +103,21 @@ def _member(
     return {"description": member.help, **schema}
 
 
-def _option(option: Option, default: Any) -> dict[str, Any]:
+def _option(option: Option, default: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     words: dict[str, Any] = {"description": f"{option.help} ({option.expected()})"}
     if default is not None or not option.required:
         words["default"] = thaw(option.check(default)) if default is not None else None
-    return {**words, **option.schema()}
+    return {**words, **_shared(option.schema(), definitions)}
+
+
+def _shared(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A reference to a definition, for schemas that are long: many options have the same."""
+    text = json.dumps(schema)
+    if len(text) < 120:
+        return schema
+    name = f"values_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    definitions[name] = schema
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def _model(spec: ModelSpec, definitions: dict[str, Any], depth: int) -> dict[str, Any]:

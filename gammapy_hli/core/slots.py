@@ -6,7 +6,6 @@ imported when its options are looked at, so that a plug-in costs nothing until i
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from gammapy_hli.core.option import NOT_GIVEN, Level
@@ -155,6 +154,8 @@ class Alternatives(Choice):
 
     def _add_plugins(self) -> None:
         if self._group is not None:
+            from importlib.metadata import entry_points  # late: slow to load, and few classes are open to plug-ins
+
             for point in entry_points(group=self._group):
                 self._components.setdefault(point.name, point.value.replace(" ", ""))
             self._group = None

@@ -106,6 +106,12 @@ def test_list_takes_all_words_of_the_command_line(tree):
     assert found.value("selection.obs_ids") == [1, 2, 3]
 
 
+def test_section_and_option_of_it_on_one_command_line(tree):
+    line = [("reduction.energy", ["{min: 1 TeV}"]), ("reduction.energy.nbins", ["3"])]
+    energy = tree.from_text("", command_line=line).root.reduction.energy
+    assert (energy.stored("min"), energy.nbins) == ("1 TeV", 3)
+
+
 def test_scalars_are_decimal_text_number_and_time(tree):
     text = "selection: {obs_ids: [023523], intervals: {start: 2020-01-01}}\n"
     text += "fit: {tolerance: 1e-12}\nreport: {title: 22:00:52}\n"

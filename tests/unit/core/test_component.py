@@ -183,6 +183,27 @@ def test_other_attributes_must_be_declared():
         worker.sise = 3
 
 
+def test_internal_option_is_for_code_not_for_files(tree, analysis):
+    analysis.secret = 5
+    assert analysis.secret == 5
+    assert "secret" not in analysis.to_plain()
+
+
+def test_plugins_add_alternatives_by_entry_points(monkeypatch):
+    from importlib import metadata
+
+    point = metadata.EntryPoint("extra", "gammapy_hli.core.tool:Tool", "hli.test")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [point] if group == "hli.test" else [])
+
+    class Maker(Component):
+        """Makes."""
+
+        method = Alternatives({"b": None}, "b", entry_points="hli.test", help="Method.")
+
+    maker = Maker(method="extra", extra={"inputs": {"a": "b"}})
+    assert dict(maker.chosen("method").inputs) == {"a": ("b",)}
+
+
 def test_position_is_usable_without_astropy(analysis):
     analysis.selection.cone = {"center": "83.63 deg, 22.01 deg", "radius": "1 deg"}
     assert analysis.selection.cone.center.lon == "83.63 deg"
