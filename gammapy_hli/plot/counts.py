@@ -1,6 +1,7 @@
 """Counts in bins of energy with background, model and residuals."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammapy_hli.plot.style import BLUE, INK, MUTED, ORANGE, energy_axis, light_grid, new_figure
@@ -9,6 +10,7 @@ from gammapy_hli.plot.style import BLUE, INK, MUTED, ORANGE, energy_axis, light_
 def plot_counts(
     edges: np.ndarray,
     counts: np.ndarray,
+    counts_unused: np.ndarray,
     background: np.ndarray,
     npred: np.ndarray,
     residuals: np.ndarray,
@@ -20,36 +22,58 @@ def plot_counts(
     ----------
     edges : ndarray, shape (n + 1,) [TeV]
         Edges of reconstructed energy.
-    counts, background, npred, residuals : ndarray, shape (n,)
-        Counts in the on region, background expected there, source and background of the model, signed root of the
-        deviance.
+    counts, counts_unused : ndarray, shape (n,)
+        Counts in the on region that the fit used, and those that it did not; the latter are drawn pale.
+    background, npred : ndarray, shape (n,)
+        Background that is expected there, and background and source together.
+    residuals : ndarray, shape (n,)
+        Signed root of the deviance; nan where there is none.
     used : ndarray of bool, shape (n,)
-        Bins that the fit used; the others are drawn pale.
+        Bins that the fit used.
     """
     figure = new_figure(6.4, 4.6)
     top, low = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.15))
-    center = np.sqrt(edges[:-1] * edges[1:])
     shown_npred, shown_background = (np.where(used, values, np.nan) for values in (npred, background))
-    top.stairs(shown_npred, edges, color=BLUE, linewidth=1.8, label="source + background", baseline=None)
-    top.stairs(shown_background, edges, color=ORANGE, linewidth=1.2, fill=True, alpha=0.25, label="background")
-    for mask, color, label in ((used & (counts > 0), INK, "counts"), (~used & (counts > 0), MUTED, "not in the fit")):
-        if mask.any():
-            span = (center - edges[:-1])[mask], (edges[1:] - center)[mask]
-            top.errorbar(
-                center[mask], counts[mask], np.sqrt(counts[mask]), xerr=span, fmt="o", color=color, label=label
-            )
-    top.set_yscale("log")
-    positive = np.concatenate([counts[counts > 0], shown_npred[shown_npred > 0]])
-    top.set_ylim(max(0.3, 0.4 * positive.min(initial=1.0)), 2.2 * positive.max(initial=1.0))
+    if np.isfinite(shown_npred).any():
+        top.stairs(shown_background, edges, color=ORANGE, linewidth=1.2, fill=True, alpha=0.3, label="background")
+        top.stairs(shown_npred, edges, color=BLUE, linewidth=1.8, label="source + background", baseline=None)
+    _draw_counts(top, edges, counts, used, INK, "counts")
+    _draw_counts(top, edges, counts_unused, counts_unused > 0, MUTED, "counts not in the fit")
+    highest = max(np.max(values[np.isfinite(values)], initial=1.0) for values in (counts, counts_unused, shown_npred))
+    highest_error = highest + np.sqrt(highest)
+    top.set_yscale("symlog", linthresh=1.0, linscale=0.6)
+    top.set_ylim(0, 2.5 * highest_error)
+    ticks = [0, *(10.0**k for k in range(int(np.floor(np.log10(2.5 * highest_error))) + 1))]
+    top.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     top.set_ylabel("Counts per bin")
-    top.legend(loc="upper right")
+    if top.get_legend_handles_labels()[0]:
+        top.legend(loc="upper right")
     light_grid(top)
-    low.axhspan(-1, 1, color=MUTED, alpha=0.12, linewidth=0)
-    low.axhline(0, color=MUTED, linewidth=0.8)
-    low.plot(center[used], residuals[used], "o", color=INK)
-    limit = max(3.4, 1.15 * np.nanmax(np.abs(residuals[used]), initial=0.0))
-    low.set_ylim(-limit, limit)
-    low.set_ylabel("Residual [σ]")
-    light_grid(low)
+    _draw_residuals(low, edges, residuals)
     energy_axis(low, "Reconstructed energy [TeV]")
+    low.set_xlim(edges[0], edges[-1])
     return figure
+
+
+def _draw_counts(ax: Axes, edges: np.ndarray, counts: np.ndarray, shown: np.ndarray, color: str, label: str) -> None:
+    """Counts with Poisson errors: the roots of the counts, for none the limit at which the deviance has grown by one."""
+    if not shown.any():
+        return
+    center = np.sqrt(edges[:-1] * edges[1:])
+    span = (center - edges[:-1])[shown], (edges[1:] - center)[shown]
+    number = counts[shown]
+    errors = np.sqrt(number), np.where(number > 0, np.sqrt(number), 0.5)
+    ax.errorbar(center[shown], number, errors, xerr=span, fmt="o", color=color, label=label, zorder=3, clip_on=True)
+
+
+def _draw_residuals(ax: Axes, edges: np.ndarray, residuals: np.ndarray) -> None:
+    center = np.sqrt(edges[:-1] * edges[1:])
+    there = np.isfinite(residuals)
+    ax.axhspan(-1, 1, color=MUTED, alpha=0.14, linewidth=0)
+    ax.axhline(0, color=MUTED, linewidth=0.8)
+    ax.vlines(center[there], 0, residuals[there], color=INK, linewidth=0.9)
+    ax.plot(center[there], residuals[there], "o", color=INK)
+    limit = max(3.4, 1.2 * np.max(np.abs(residuals[there]), initial=0.0))
+    ax.set_ylim(-limit, limit)
+    ax.set_ylabel("Residual [σ]")
+    light_grid(ax)

@@ -5,6 +5,7 @@ no random identifiers, so that the same numbers give the same bytes.
 """
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from gammapy_hli.base.names import slug
 
 INK = "#1b2a41"  # text, axes, data points
 MUTED = "#7b8794"  # secondary text, grids, guides
@@ -66,15 +69,37 @@ def new_figure(width: float = 6.4, height: float = 4.0, **layout: Any) -> Figure
     return Figure(figsize=(width, height), layout="constrained", **layout)
 
 
-def figure_svg(figure: Figure) -> str:
-    """The figure as SVG text without the XML prologue, ready to stand inside an HTML page."""
+def figure_svg(figure: Figure, name: str = "figure") -> str:
+    """The figure as SVG text without the XML prologue, ready to stand inside an HTML page.
+
+    Parameters
+    ----------
+    figure : Figure
+    name : str
+        Put before all identifiers, so that several figures can stand in one page; differs from figure to figure.
+    """
     buffer = io.StringIO()
     with mpl.rc_context(_RC):
         FigureCanvasSVG(figure).print_svg(
             buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return _tidy(text[text.index("<svg") :], slug(name))
+
+
+def _tidy(svg: str, name: str) -> str:
+    """SVG without comments, with only the identifiers that are referred to, under names of this figure."""
+    svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    wanted = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in wanted else "", svg)
+    svg = re.sub(r'(xlink:href="#|url\(#)([^")]+)', rf"\g<1>{name}-\g<2>", svg)
+    return re.sub(r"\n\s*", "\n", svg)
+
+
+def plain_label(text: str) -> str:
+    """Text of a user as a label: never read as a formula."""
+    return text.replace("$", r"\$")
 
 
 def light_grid(ax: Axes, axis: str = "both") -> None:

@@ -1,11 +1,31 @@
 """From the parts of a page to one self-contained HTML text."""
 
+from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
 from gammapy_hli import __version__
+from gammapy_hli.base.summary import Summary
 from gammapy_hli.report.blocks import Page
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Summary):
+    """The finished page.
+
+    Attributes
+    ----------
+    html : str
+        One self-contained document.
+    """
+
+    html: str
+
+    def summary(self) -> dict[str, Any]:
+        """Size and number of figures."""
+        return {"size": f"{len(self.html.encode()) / 1e6:.2f} MB", "figures": self.html.count("<svg")}
 
 
 def render_page(page: Page) -> str:

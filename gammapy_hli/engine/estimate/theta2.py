@@ -23,7 +23,8 @@ class Theta2Distribution:
     on : ndarray, shape (n,)
         Events around the position.
     off, off_error : ndarray, shape (n,)
-        Events around the off positions, each run weighted by one over its number of positions, and the Poisson error.
+        Events around the off positions, each run weighted by one over its number of positions, and the Poisson error;
+        an event that counts at several positions enters the error with the square of its number of times.
     """
 
     edges: u.Quantity
@@ -51,7 +52,12 @@ def estimate_theta2(
         Position of the source.
     edges : Quantity, shape (n + 1,) [deg2]
     energy_range : tuple of Quantity or None
-        Reconstructed energies to take.
+        Reconstructed energies to take, minimum <= energy < maximum.
+
+    Returns
+    -------
+    Theta2Distribution
+        A run without off positions counts at the source only.
     """
     bins = edges.to_value(u.rad**2)
     lon, lat = icrs_radians(position)
@@ -68,9 +74,9 @@ def estimate_theta2(
         on += _histogram(event_lon, event_lat, lon, lat, bins)
         centers = _clean_centers(off_lon, off_lat, lon, lat, 2.0 * np.sqrt(bins[-1]))
         if centers:
-            counts = sum(_histogram(event_lon, event_lat, x, y, bins) for x, y in centers)
+            counts, squares = _several_histograms(event_lon, event_lat, centers, bins)
             off += counts / len(centers)
-            variance += counts / len(centers) ** 2
+            variance += squares / len(centers) ** 2
     return Theta2Distribution(edges, on, off, np.sqrt(variance))
 
 
@@ -84,6 +90,23 @@ def mirrored(position: object, pointing: object) -> tuple[NDArray[np.float64], N
 def _histogram(event_lon: Directions, event_lat: Directions, lon: float, lat: float, bins: Directions) -> Directions:
     theta2 = separation(event_lon, event_lat, lon, lat) ** 2
     return np.histogram(theta2, bins)[0].astype(float)
+
+
+def _several_histograms(
+    event_lon: Directions, event_lat: Directions, centers: list[tuple[float, float]], bins: Directions
+) -> tuple[Directions, Directions]:
+    """Counts in bins of the squared angle to any of the centers, and the sum over events of their multiplicity squared.
+
+    An event of multiplicity m (at the same squared angle from m centers) adds m to the counts and m² to the variance.
+    """
+    n_bins = len(bins) - 1
+    multiplicity = np.zeros((n_bins, len(event_lon)))
+    for lon, lat in centers:
+        theta2 = separation(event_lon, event_lat, lon, lat) ** 2
+        place = np.searchsorted(bins, theta2, side="right") - 1
+        inside = np.flatnonzero((place >= 0) & (place < n_bins))
+        multiplicity[place[inside], inside] += 1.0
+    return multiplicity.sum(axis=1), (multiplicity**2).sum(axis=1)
 
 
 def _clean_centers(

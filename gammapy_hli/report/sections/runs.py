@@ -1,0 +1,109 @@
+"""The table of runs, and why others are not in it."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from gammapy_hli.report.blocks import Cell, Head, Row, Section, TableBlock, Text
+from gammapy_hli.report.material import Material
+from gammapy_hli.report.number_text import counted, fixed, plain, whole
+
+NOT_ASKED_FOR = "not in obs_ids"
+MOST_LEFT_OUT = 30
+
+
+def runs_section(material: Material) -> Section | None:
+    """Livetime, counts and significance of each run; runs that were left out."""
+    blocks: list[Any] = []
+    for step, reduction in material.reductions.items():
+        caption = f"Step {step}" if len(material.reductions) > 1 else ""
+        blocks.append(_table(reduction, caption))
+    for observations in material.observations.values():
+        blocks += _left_out(observations.table, shown=not material.reductions)
+    if not blocks:
+        return None
+    text = (
+        "Counts, excess and significance are those inside the safe range of energies; the significance is that of "
+        "Li & Ma (1983, eq. 17) where off counts are there, the likelihood ratio where the background is known."
+    )
+    return Section("runs", "Runs", blocks, text if material.reductions else "")
+
+
+def _table(reduction: Any, caption: str) -> TableBlock:
+    info = reduction.info
+    has_off = bool(np.isfinite(np.asarray(info["n_off_safe"])).any())
+    head = [
+        Head("Run"),
+        Head("Livetime", "min"),
+        Head("Zenith", "deg"),
+        Head("Offset", "deg"),
+        Head("N on"),
+        *([Head("N off"), Head("α")] if has_off else []),
+        Head("Background"),
+        Head("Excess"),
+        Head("Significance", "σ"),
+        Head("Threshold", "TeV"),
+    ]
+    rows = [_row(line, has_off, len(head)) for line in info]
+    return TableBlock(head, rows, _sum(reduction, has_off) if len(rows) > 1 else None, caption)
+
+
+def _row(line: Any, has_off: bool, width: int) -> Row:
+    facts = [str(line["name"]), fixed(line["livetime"] / 60, 1), fixed(line["zenith"], 1), fixed(line["offset"], 2)]
+    if line["dropped"]:
+        return Row(
+            [*(Cell(text) for text in facts), Cell(f"not used: {line['dropped']}", is_text=True, span=width - 4)],
+            muted=True,
+        )
+    off = [whole(line["n_off_safe"]), plain(line["alpha"])] if has_off else []
+    numbers = [
+        whole(line["n_on_safe"]),
+        *off,
+        fixed(line["background"], 1),
+        fixed(line["excess"], 1),
+        fixed(line["sqrt_ts"], 1),
+        plain(line["energy_threshold"]),
+    ]
+    return Row([Cell(text) for text in (*facts, *numbers)])
+
+
+def _sum(reduction: Any, has_off: bool) -> Row:
+    total = reduction.totals()
+    alpha = total["background"] / total["n_off"] if total["n_off"] > 0 else float("nan")
+    off = [whole(total["n_off"]), plain(alpha)] if has_off else []
+    cells = ["Sum", fixed(total["livetime_s"] / 60, 1), "", "", whole(total["n_on"]), *off]
+    cells += [fixed(total["background"], 1), fixed(total["excess"], 1), fixed(total["sqrt_ts"], 1), ""]
+    return Row([Cell(text) for text in cells])
+
+
+def _left_out(observations: Any, shown: bool) -> list[Any]:
+    """Runs of the store that the selection left out: those never asked for as a number, the others with reasons."""
+    table = observations.table
+    out = [row for row in table if not row["selected"]]
+    asked = [row for row in out if NOT_ASKED_FOR not in str(row["reason"]).split("; ")]
+    blocks: list[Any] = []
+    if shown:
+        rows = [
+            Row([Cell(str(row["obs_id"])), Cell(fixed(row["livetime"] / 60, 1)), Cell(fixed(row["zenith"], 1))])
+            for row in observations.selected
+        ]
+        blocks.append(TableBlock([Head("Run"), Head("Livetime", "min"), Head("Zenith", "deg")], rows))
+    counts = Counter(_kind(str(row["reason"])) for row in out)
+    if counts:
+        reasons = "; ".join(f"{number} {kind}" for kind, number in counts.most_common(6))
+        text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
+        blocks.append(Text(text))
+    if asked and len(asked) <= MOST_LEFT_OUT:
+        rows = [Row([Cell(str(row["obs_id"])), Cell(str(row["reason"]), is_text=True)], muted=True) for row in asked]
+        blocks.append(TableBlock([Head("Run left out"), Head("Why")], rows))
+    return blocks
+
+
+def _kind(reason: str) -> str:
+    """The reason without the numbers of the run."""
+    if NOT_ASKED_FOR in reason.split("; "):
+        return "not asked for"
+    first = reason.split("; ")[0].split(": ")[0]
+    return re.sub(r" [-+.e\d]+ \w+ ([<>])", r" \1", first) or "without a reason"

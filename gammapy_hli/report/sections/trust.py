@@ -1,0 +1,160 @@
+"""How far to trust the result: checks made on the data and the fits themselves."""
+
+import math
+from collections.abc import Iterator
+
+import astropy.units as u
+import numpy as np
+
+from gammapy_hli.engine.fit.goodness import chi2_probability
+from gammapy_hli.engine.models.sky_model import SkyModel
+from gammapy_hli.engine.products.fit_result import FitResult
+from gammapy_hli.engine.products.flux_points import FluxPoints
+from gammapy_hli.report.blocks import Check, Checks, Section, Text
+from gammapy_hli.report.material import Material
+from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
+from gammapy_hli.report.sections.overview import LOW_P_VALUE, capital
+
+MANY_OFF = 30
+SAFE_FRACTION = 0.5
+AGREE, DISAGREE = 1.0, 2.0
+GOOD, NOTE, BAD = "good", "note", "bad"
+
+VALIDATION = (
+    "The engine behind these numbers is tested against closed forms, against recorded results of gammapy 2.1 on the same "
+    "data, and against simulations with known truth; what agrees how well, and where definitions differ, stands in the "
+    "documentation under Explanation, “How the numbers are checked”."
+)
+
+
+def trust_section(material: Material) -> Section | None:
+    """Checks as data: each with its number."""
+    checks = [*_data_checks(material), *_fit_checks(material), *_agreement(material), *_point_checks(material)]
+    if not checks:
+        return None
+    order = {BAD: 0, NOTE: 1, GOOD: 2}
+    checks.sort(key=lambda check: order[check.state])
+    return Section("trust", "How far to trust this", [Checks(checks), Text(VALIDATION)])
+
+
+def _state(is_good: bool, otherwise: str = NOTE) -> str:
+    return GOOD if is_good else otherwise
+
+
+def _data_checks(material: Material) -> Iterator[Check]:
+    for step, reduction in material.reductions.items():
+        of = f" ({step})" if len(material.reductions) > 1 else ""
+        totals = reduction.totals()
+        if any(dataset.statistic == "wstat" for dataset in reduction.datasets):
+            alpha = totals["background"] / totals["n_off"] if totals["n_off"] > 0 else math.nan
+            text = f"{whole(totals['n_off'])} off counts with a mean α of {plain(alpha)}: "
+            enough = totals["n_off"] >= MANY_OFF
+            if enough:
+                share = 100 / math.sqrt(totals["n_off"])
+                text += f"the background is known to {plain(share, 2)} %{of}."
+            else:
+                text += f"the background is poorly known{of}."
+            yield Check(_state(enough), text)
+        else:
+            yield Check(NOTE, f"The background is taken as known exactly; its own error does not enter{of}.")
+        n_on = float(np.nansum(np.asarray(reduction.info["n_on"])))
+        if n_on > 0:
+            part = totals["n_on"] / n_on
+            text = f"{plain(100 * part)} % of the counts in the on region lie inside the safe range of energies{of}."
+            yield Check(_state(part >= SAFE_FRACTION), text)
+        n_dropped = len(reduction.dropped)
+        if n_dropped:
+            yield Check(NOTE, f"{counted(n_dropped, 'run')} of {len(reduction.info)} could not be used{of}.")
+
+
+def _fit_checks(material: Material) -> Iterator[Check]:
+    for fit in material.fits:
+        result, name = fit.result, capital(fit)
+        yield Check(_state(result.success, BAD), f"{name}: {result.status}. {result.message}".strip())
+        if not result.success:
+            continue
+        yield _covariance_check(result, name)
+        good = result.goodness
+        if math.isfinite(good.p_value):
+            chance = f"p = {probability(good.p_value)} (deviance {fixed(good.chi2, 1)}, {good.dof} degrees of freedom)"
+            text = f"{name}: the model describes the counts with {chance}. {good.warning}".strip()
+            yield Check(_state(good.p_value >= LOW_P_VALUE and not good.warning, NOTE if good.warning else BAD), text)
+
+
+def _covariance_check(result: FitResult, name: str) -> Check:
+    free = [k for k, p in enumerate(result.parameters) if not p.frozen and p.link is None]
+    matrix = result.covariance[np.ix_(free, free)]
+    errors = np.sqrt(np.maximum(np.diag(matrix), 0.0))
+    if not len(free):
+        return Check(NOTE, f"{name}: nothing was fitted, so there are no errors.")
+    if not (errors > 0).all():
+        without = ", ".join(result.parameters[k].name for k, error in zip(free, errors, strict=True) if error == 0)
+        return Check(NOTE, f"{name}: no error for {without}.")
+    scaled = matrix / np.outer(errors, errors)
+    smallest = float(np.linalg.eigvalsh(scaled)[0])
+    strongest = float(np.max(np.abs(scaled - np.eye(len(free))), initial=0.0))
+    text = f"{name}: the covariance is positive definite; strongest correlation {fixed(strongest, 2)}."
+    if smallest <= 0:
+        return Check(BAD, f"{name}: the covariance is not positive definite; do not use the errors.")
+    return Check(_state(strongest < 0.98), text)
+
+
+def _agreement(material: Material) -> Iterator[Check]:
+    """Joint and stacked fits of the same parameters: their differences in units of the error."""
+    usable = [fit for fit in material.fits if fit.result.success]
+    for place, first in enumerate(usable):
+        for second in usable[place + 1 :]:
+            if first.result.stack == second.result.stack:
+                continue
+            pulls = {
+                parameter.name: (second.result[parameter.name].value - parameter.value) / parameter.error
+                for parameter in first.result.parameters
+                if not parameter.frozen and parameter.error > 0 and parameter.name in second.result.names
+            }
+            if not pulls:
+                continue
+            worst = max(pulls, key=lambda name: abs(pulls[name]))
+            text = (
+                f"{capital(first)} and {second.title} agree: the largest difference is {fixed(pulls[worst], 2)} σ, "
+                f"of {worst}. (Same counts: a shift well below 1 σ is expected.)"
+            )
+            if abs(pulls[worst]) > AGREE:
+                text = text.replace("agree", "differ", 1)
+            yield Check(_state(abs(pulls[worst]) <= AGREE, NOTE if abs(pulls[worst]) < DISAGREE else BAD), text)
+
+
+def _point_checks(material: Material) -> Iterator[Check]:
+    for step, points in material.flux_points.items():
+        fit = material.fit_of(step)
+        if fit is None or points.source not in fit.result.models.names:
+            continue
+        n_used, chi2 = consistency(points, fit.result)
+        n_free = sum(1 for parameter in _free_spectral(fit.result, points.source))
+        if n_used <= n_free:
+            continue
+        p_value = chi2_probability(chi2, n_used - n_free)
+        text = (
+            f"Flux points ({step}) lie on the curve of the {fit.title}: χ² = {fixed(chi2, 1)} for {n_used} points and "
+            f"{n_free} fitted parameters, p = {probability(p_value)}."
+        )
+        if p_value < LOW_P_VALUE:
+            text = text.replace("lie on", "scatter around", 1)
+        yield Check(_state(p_value >= LOW_P_VALUE), text)
+
+
+def _free_spectral(result: FitResult, source: str) -> list[str]:
+    prefix = f"{source}.spectral."
+    return [p.name for p in result.parameters if p.name.startswith(prefix) and not p.frozen and p.link is None]
+
+
+def consistency(points: FluxPoints, result: FitResult) -> tuple[int, float]:
+    """Number of points and chi2 of their distances from the best-fit curve, by the error on the side of the curve."""
+    model = result.models[points.source]
+    assert isinstance(model, SkyModel)
+    curve = model.spectral(u.Quantity(points.e_ref, "TeV")).to_value("cm-2 s-1 TeV-1")
+    with np.errstate(all="ignore"):
+        expected = curve / points.ref_dnde
+        error = np.where(expected >= points.norm, points.norm_errp, points.norm_errn) / points.n_sigma
+        pull = (points.norm - expected) / error
+    good = points.success & np.isfinite(pull) & (error > 0)
+    return int(good.sum()), float(np.sum(pull[good] ** 2))
