@@ -3,6 +3,7 @@
 Every value remembers all the places that set it. The same checks serve files, the command line and Python.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ from gammapy_hli.core.option import Option, OptionError, UnknownOptionError
 from gammapy_hli.core.origins import DEFAULT_ORIGIN, PYTHON_ORIGIN, Origin, Setting
 from gammapy_hli.core.plain import thaw
 from gammapy_hli.core.quantity_traits import number_in
-from gammapy_hli.core.slots import Alternatives, Member, Named, NamedItems, Slot, join, nest, option_name
+from gammapy_hli.core.slots import Alternatives, Member, Named, NamedItems, Slot, join, nest, option_name, overlay
 
 __all__ = ["Alternatives", "Component", "Named", "NamedItems", "Slot"]
 
@@ -299,6 +300,8 @@ class Component(Summary, Configurable):
         self._bad |= other._bad
         self._places = dict(other._places)
         for name, part in other._children.items():
+            if "@" in name:
+                continue
             made = self.make_child(name)
             if isinstance(part, NamedItems):
                 for key, item in part.items():
@@ -321,30 +324,32 @@ class Component(Summary, Configurable):
     # -- Python --------------------------------------------------------------------------------------------------
 
     def update(self, options: Mapping[str, Any], /, **more: Any) -> Self:
-        """Set several options; all problems are raised together."""
-        problems: list[Problem] = []
-        for given in (options, more):
-            self.refuse_if_frozen(self.dotted_path) if given else None
-            Applier(problems).section(self, entry_from_python(given))
-        self._raise_errors(problems)
+        """Set several options: all of them, or none where there is any problem."""
+        given = overlay(nest(options), nest(more))
+        if given:
+            self.refuse_if_frozen(self.dotted_path)
+            self._apply_from_python(entry_from_python(given))
         return self
 
-    def assign_from_python(self, name: str, value: Any) -> None:
-        """What ``component.name = value`` does."""
+    def assign_from_python(self, name: str, value: Any, *, written: str | None = None) -> None:
+        """What ``component.name = value`` does; `written` is the name that was used, where it is another one."""
         self.refuse_if_frozen(join(self.dotted_path, name))
-        problems: list[Problem] = []
-        Applier(problems, internal=True).section(self, entry_from_python({name: value}))
-        self._raise_errors(problems)
+        self._apply_from_python(entry_from_python({written or name: value}))
         self._tell_labelled(name, value)
 
-    def _raise_errors(self, problems: list[Problem]) -> None:
-        """OptionError with the problems that are errors; what was refused in Python has left no trace."""
+    def _apply_from_python(self, entry: Entry) -> None:
+        """Apply an entry; where anything in it is wrong, OptionError, and nothing is changed."""
+        problems: list[Problem] = []
+        twin = self.make(self._owner, self._key, self._defaults)
+        twin.copy_settings(self)
+        Applier(problems, internal=True).section(twin, entry)
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
-            for component in self.components():
-                component._bad.clear()
             kinds = {problem.code for problem in errors}
             raise (UnknownOptionError if kinds == {"unknown-key"} else OptionError)(errors)
+        for problem in problems:
+            warnings.warn(problem.sentence, DeprecationWarning, stacklevel=4)
+        Applier([], internal=True).section(self, entry)
 
     def _tell_labelled(self, name: str, value: Any) -> None:
         """Labelled instances follow the section without label in what they do not set themselves."""
@@ -402,7 +407,7 @@ class Component(Summary, Configurable):
         if name.startswith("_") or is_attribute(type(self), name):
             super().__setattr__(name, value)
         elif self.find_member(name) is not None:
-            self.assign_from_python(str(self.find_member(name)), value)
+            self.assign_from_python(str(self.find_member(name)), value, written=name)
         else:
             raise UnknownOptionError(unknown_key(self, name, PYTHON_ORIGIN))
 

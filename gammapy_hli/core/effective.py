@@ -14,8 +14,8 @@ from gammapy_hli.core.container_traits import List, Mapping
 from gammapy_hli.core.option import Option
 from gammapy_hli.core.origins import Origin
 from gammapy_hli.core.plain import key_text, plain_text
+from gammapy_hli.core.region_traits import Region, is_region_file
 from gammapy_hli.core.scalar_traits import Path
-from gammapy_hli.core.sky_traits import Region, is_region_file
 from gammapy_hli.core.slots import NamedItems
 from gammapy_hli.core.sources import CONFIG_VERSION
 

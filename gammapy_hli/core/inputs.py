@@ -10,8 +10,8 @@ from gammapy_hli.core.component import Component
 from gammapy_hli.core.container_traits import List, Mapping
 from gammapy_hli.core.option import InvalidValue, Option
 from gammapy_hli.core.origins import Origin
+from gammapy_hli.core.region_traits import Region, is_region_file
 from gammapy_hli.core.scalar_traits import Path, expand_path, missing_path
-from gammapy_hli.core.sky_traits import Region, is_region_file
 from gammapy_hli.core.slots import join
 
 

@@ -1,16 +1,15 @@
-"""Traits of sky and time: Time, SkyPosition, Region. They check the text; the objects are made by who uses them."""
+"""Traits of sky and time: Time, SkyPosition. They check the text; the objects are made when they are used."""
 
 import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gammapy_hli.core.container_traits import check_key
 from gammapy_hli.core.option import InvalidValue, Option, shown
 from gammapy_hli.core.origins import Origin
-from gammapy_hli.core.plain import format_number, thaw
+from gammapy_hli.core.plain import format_number
 from gammapy_hli.core.quantity_traits import NUMBER, number_in, split_quantity
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?Z?")
@@ -269,166 +268,3 @@ def _from_skycoord(raw: Any) -> dict[str, str]:
     spherical = getattr(raw, frame).spherical
     lon, lat = (format_number(float(angle.to_value("deg"))) for angle in (spherical.lon, spherical.lat))
     return {"frame": frame, "lon": f"{lon} deg", "lat": f"{lat} deg"}
-
-
-@dataclass(frozen=True, slots=True)
-class RegionSpec:
-    """A region as it is written, for the engine's region parser.
-
-    Attributes
-    ----------
-    spec : str or dict
-        DS9 text, the name of a file, or a mapping.
-    base_dir : Path, optional
-        Folder that a file name is relative to; None for the working directory.
-    """
-
-    spec: Any
-    base_dir: Path | None = None
-
-
-_DS9 = re.compile(
-    r"(?:(?P<frame>[A-Za-z0-9]+)\s*;\s*)?(?P<shape>[A-Za-z]+)\s*\(\s*(?P<numbers>[^()]*)\)\s*(?:#.*)?", re.DOTALL
-)
-_DS9_FRAMES = ("icrs", "galactic", "fk5", "fk4", "j2000", "b1950", "ecliptic")
-_DS9_SHAPES = ("circle", "ellipse", "box", "annulus", "polygon", "point")
-_ANGLE, _LIST_OF_POSITIONS, _POSITION = "angle", "positions", "position"
-_SHAPES: dict[str, dict[str, str]] = {
-    "circle": {"center": _POSITION, "radius": _ANGLE},
-    "ellipse": {"center": _POSITION, "width": _ANGLE, "height": _ANGLE, "angle": _ANGLE},
-    "rectangle": {"center": _POSITION, "width": _ANGLE, "height": _ANGLE, "angle": _ANGLE},
-    "annulus": {"center": _POSITION, "inner_radius": _ANGLE, "outer_radius": _ANGLE},
-    "polygon": {"vertices": _LIST_OF_POSITIONS},
-    "point": {"center": _POSITION},
-}
-_OPTIONAL_KEYS = ("angle",)
-
-
-class Region(Option):
-    """A region on the sky: a mapping ``{circle: {center: ..., radius: ...}}`` (ellipse, rectangle, annulus, polygon,
-    point too), DS9 text ``"icrs;circle(83.63,22.01,0.3)"`` or the name of a DS9 file; a `RegionSpec` in Python."""
-
-    kind = (
-        'a region such as {circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}, '
-        '"icrs;circle(83.63,22.01,0.3)" or a file'
-    )
-
-    def check_value(self, raw: Any) -> Any:
-        if isinstance(raw, RegionSpec):
-            raw = raw.spec
-        if isinstance(raw, Path):
-            return str(raw)
-        if isinstance(raw, str):
-            return _check_region_text(raw)
-        if isinstance(raw, Mapping):
-            return _check_region_mapping(raw)
-        if hasattr(raw, "serialize"):
-            return _from_region(raw)
-        raise InvalidValue(f"{shown(raw)} is not {self.kind}", code="type")
-
-    def read_word(self, word: str) -> Any:
-        return super().read_word(word) if word.lstrip().startswith("{") or word == "null" else word
-
-    def make(self, stored: Any, origin: Origin | None) -> RegionSpec:
-        return RegionSpec(thaw(stored), origin.folder if origin is not None else None)
-
-    def value_schema(self) -> dict[str, Any]:
-        kinds = {
-            _POSITION: position_schema(),
-            _ANGLE: {"anyOf": [{"type": "string", "minLength": 2}, {"type": "object"}]},
-            _LIST_OF_POSITIONS: {"type": "array", "items": position_schema(), "minItems": 3},
-        }
-        shapes = {
-            shape: {
-                "type": "object",
-                "properties": {key: kinds[kind] for key, kind in keys.items()},
-                "required": [key for key in keys if key not in _OPTIONAL_KEYS],
-                "additionalProperties": False,
-            }
-            for shape, keys in _SHAPES.items()
-        }
-        mapping = {
-            "type": "object",
-            "properties": shapes,
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-        }
-        return {"anyOf": [{"type": "string", "minLength": 1}, mapping]}
-
-
-def is_region_file(stored: Any) -> bool:
-    """Whether a stored region is the name of a file."""
-    return isinstance(stored, str) and "(" not in stored
-
-
-def _check_region_text(raw: str) -> str:
-    text = raw.strip()
-    if not text:
-        raise InvalidValue(f"an empty text is not {Region.kind}", code="type")
-    if "(" not in text:
-        if re.search(r"\.[A-Za-z0-9]+$|/|^[$~]", text):
-            return text  # a file; looked at when it is used
-        raise InvalidValue(f"{shown(raw)} is not {Region.kind}", "a file name needs its ending (.reg)", "type")
-    match = _DS9.fullmatch(text)
-    if match is None:
-        raise InvalidValue(f"{shown(raw)} is not {Region.kind}", code="type")
-    frame, shape = (match.group("frame") or "").lower(), match.group("shape").lower()
-    if frame not in _DS9_FRAMES:
-        got = f"frame '{frame}' is not allowed" if frame else "no frame is given"
-        raise InvalidValue(
-            f"{shown(raw)}: {got}. Allowed: {', '.join(_DS9_FRAMES)}", 'write e.g. "icrs;circle(...)"', "choice"
-        )
-    if shape not in _DS9_SHAPES:
-        raise InvalidValue(
-            f"{shown(raw)}: shape '{shape}' is not allowed. Allowed: {', '.join(_DS9_SHAPES)}", code="choice"
-        )
-    if not all(re.match(r"[-+]?[0-9.]", word.strip()) for word in match.group("numbers").split(",")):
-        raise InvalidValue(f"{shown(raw)}: expected numbers in the brackets", code="type")
-    return text
-
-
-def _check_region_mapping(raw: Mapping[Any, Any]) -> dict[str, Any]:
-    if len(raw) != 1:
-        raise InvalidValue(f"{len(raw)} shapes in one region; expected one of {', '.join(_SHAPES)}", code="type")
-    ((shape, values),) = raw.items()
-    check_key(str(shape), tuple(_SHAPES))
-    keys = _SHAPES[shape]
-    if not isinstance(values, Mapping):
-        raise InvalidValue(f"{shown(values)} is not a mapping with {', '.join(keys)}", None, "mapping", (shape,))
-    try:
-        for key in values:
-            check_key(str(key), tuple(keys))
-        missing = [key for key in keys if key not in values and key not in _OPTIONAL_KEYS]
-        if missing:
-            raise InvalidValue(f"{missing[0]} is missing; a {shape} has {', '.join(keys)}", code="missing")
-        return {
-            shape: {key: _check_region_value(key, kind, values[key]) for key, kind in keys.items() if key in values}
-        }
-    except InvalidValue as error:
-        raise error.inside(shape) from None
-
-
-def _check_region_value(key: str, kind: str, raw: Any) -> Any:
-    try:
-        if kind == _POSITION:
-            return check_position(raw)
-        if kind == _LIST_OF_POSITIONS:
-            if not isinstance(raw, list | tuple) or len(raw) < 3:
-                raise InvalidValue(f"{shown(raw)} is not a list of at least three positions", code="list")
-            return [check_position(item) for item in raw]
-        number, unit = split_quantity(raw, "deg")
-        if key != "angle" and number < 0:
-            raise InvalidValue(f"{shown(raw)} is negative; expected a size >= 0 deg", code="range")
-        return f"{format_number(number)} {unit}"
-    except InvalidValue as error:
-        raise error.inside(key) from None
-
-
-def _from_region(raw: Any) -> str:
-    """DS9 text of a `regions` object."""
-    lines = [
-        line for line in raw.serialize(format="ds9", precision=12).splitlines() if line and not line.startswith("#")
-    ]
-    text = ";".join(line.strip() for line in lines)
-    return _check_region_text(text.split("#")[0].strip())

@@ -311,7 +311,7 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     """
     nested: dict[str, Any] = {}
     for key, value in flat.items():
-        first, _, rest = key.partition(".")
+        first, _, rest = key.partition(".") if isinstance(key, str) else (key, "", "")
         if rest:
             nested[first] = overlay(nested.get(first, {}), nest({rest: value}))
         else:

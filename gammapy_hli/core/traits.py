@@ -4,8 +4,9 @@ from gammapy_hli.core.container_traits import List, Mapping, OneOrMore, Plain
 from gammapy_hli.core.model_traits import ModelParameter, ParameterValue, Prior
 from gammapy_hli.core.option import InvalidValue, Option, OptionError, UnknownOptionError
 from gammapy_hli.core.quantity_traits import Quantity, QuantityList, number_in
+from gammapy_hli.core.region_traits import Region, RegionSpec
 from gammapy_hli.core.scalar_traits import Bool, Choice, Float, Int, Path, Str
-from gammapy_hli.core.sky_traits import Position, Region, RegionSpec, SkyPosition, Time
+from gammapy_hli.core.sky_traits import Position, SkyPosition, Time
 
 __all__ = [
     "Bool",

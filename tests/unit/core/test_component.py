@@ -41,6 +41,20 @@ def test_bad_value_raises_and_changes_nothing(analysis):
     assert not analysis.has_bad_values
 
 
+def test_mapping_with_a_mistake_changes_nothing(analysis):
+    analysis.model.sources = {"crab": {"spectral": {"type": "pl", "index": 3}}}
+    with pytest.raises(OptionError, match="lambda"):
+        analysis.model.sources = {"crab": {"spectral": {"index": 4, "lambda_": 5}}, "vela": {"spectral": "plx"}}
+    assert list(analysis.model.sources) == ["crab"]
+    assert analysis.model.sources.crab.spectral.index.value == 3
+
+
+def test_old_name_in_python_warns(analysis):
+    with pytest.warns(DeprecationWarning, match=r"'fit.tol' is now called 'fit.tolerance'"):
+        analysis.fit.tol = 0.4
+    assert analysis.fit.tolerance == 0.4
+
+
 def test_trait_error_of_traitlets_catches_it_too(analysis):
     from traitlets import TraitError
 
