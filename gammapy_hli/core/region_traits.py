@@ -168,10 +168,22 @@ def _check_region_value(key: str, kind: str, raw: Any) -> Any:
         raise error.inside(key) from None
 
 
-def _from_region(raw: Any) -> str:
-    """DS9 text of a `regions` object."""
-    lines = [
-        line for line in raw.serialize(format="ds9", precision=12).splitlines() if line and not line.startswith("#")
-    ]
-    text = ";".join(line.strip() for line in lines)
-    return _check_region_text(text.split("#")[0].strip())
+def _from_region(raw: Any) -> dict[str, Any]:
+    """The mapping of a `regions.SkyRegion`."""
+    shape = _CLASSES.get(type(raw).__name__)
+    if shape is None:
+        raise InvalidValue(f"{type(raw).__name__} is not a region of a known shape: {', '.join(_SHAPES)}", code="type")
+    values = {key: getattr(raw, key) for key in _SHAPES[shape]}
+    if "vertices" in values:
+        values["vertices"] = list(values["vertices"])
+    return _check_region_mapping({shape: values})
+
+
+_CLASSES = {
+    "CircleSkyRegion": "circle",
+    "EllipseSkyRegion": "ellipse",
+    "RectangleSkyRegion": "rectangle",
+    "CircleAnnulusSkyRegion": "annulus",
+    "PolygonSkyRegion": "polygon",
+    "PointSkyRegion": "point",
+}

@@ -237,6 +237,28 @@ def test_astropy_objects_are_taken_in_python():
         ENERGY.check([1, 2] * units.TeV)
 
 
+REGIONS = [
+    {"circle": {"center": CRAB, "radius": "0.11 deg"}},
+    {"ellipse": {"center": CRAB, "width": "1 deg", "height": "2 deg", "angle": "3 deg"}},
+    {"rectangle": {"center": CRAB, "width": "1 deg", "height": "2 deg", "angle": "0 deg"}},
+    {"annulus": {"center": CRAB, "inner_radius": "1 deg", "outer_radius": "2 deg"}},
+    {"point": {"center": CRAB}},
+]
+
+
+@pytest.mark.parametrize("mapping", REGIONS, ids=[next(iter(mapping)) for mapping in REGIONS])
+def test_region_object_becomes_the_mapping_of_a_file(mapping):
+    import regions
+    from astropy import units
+    from astropy.coordinates import SkyCoord
+
+    ((shape, values),) = mapping.items()
+    name = {"annulus": "CircleAnnulus"}.get(shape, shape.title())
+    sizes = {key: units.Quantity(value) for key, value in values.items() if key != "center"}
+    region = getattr(regions, f"{name}SkyRegion")(SkyCoord(83.63, 22.01, unit="deg"), **sizes)
+    assert Region().check(region) == mapping
+
+
 def test_position_becomes_a_skycoord_when_asked():
     position = SkyPosition().parse("05h34m32s +22d00m52s")
     assert position.to_skycoord().ra.deg == pytest.approx(83.6333, abs=1e-3)
