@@ -52,7 +52,8 @@ def effective_yaml(root: Component, folder: str | os.PathLike[str] | None = None
         lines += ["", *writer.part(name, part, 0, own=False)]
     for name in steps:
         if "@" in name:
-            lines += writer.part(step_name(type(root), name), root.make_labelled(name), 0, own=True)
+            labelled = writer.part(step_name(type(root), name), root.make_labelled(name), 0, own=True)
+            lines += ["", *labelled] if labelled else []
     return "\n".join(lines) + "\n"
 
 
@@ -71,8 +72,6 @@ class _Writer:
     def part(self, name: str, part: Any, depth: int, own: bool) -> list[str]:
         indent = "  " * depth
         key = name if "@" in name else key_text(name)
-        if part is None:
-            return [f"{indent}{key}: null"]
         inside = list(self.inside(part, depth + 1, own))
         if inside:
             return [f"{indent}{key}:", *inside]
@@ -91,7 +90,11 @@ class _Writer:
                 if not own or part.is_own(name):
                     yield from self.option(part, name, depth)
             elif not own or name in part._children or part.is_own(name):
-                yield from self.part(name, part.child(name), depth, own)
+                below = part.child(name)
+                if below is None:
+                    yield self.noted(f"{'  ' * depth}{name}: null", part.origin_of(name))
+                else:
+                    yield from self.part(name, below, depth, own)
 
     def option(self, component: Component, name: str, depth: int) -> list[str]:
         option = component.members()[name]
@@ -103,7 +106,11 @@ class _Writer:
         origin = component.origin_of(name)
         text = plain_text(self.rewritten(option, stored, origin))
         line = f"{'  ' * depth}{name}: {text}"
-        return [f"{line}  # {origin}" if self.comments else line]
+        return [self.noted(line, origin)]
+
+    def noted(self, line: str, origin: Origin) -> str:
+        """The line with its origin as a comment."""
+        return f"{line}  # {origin}" if self.comments else line
 
     def rewritten(self, option: Option, stored: Any, origin: Origin) -> Any:
         """The value with relative inputs as they hold from the folder."""
