@@ -16,8 +16,8 @@ from gammapy_hli.core.chain import Chain, steps_of, wire
 from gammapy_hli.core.component import Component, Slot
 from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.records import option_texts
-from gammapy_hli.core.resolve import check_tree, options, resolve
-from gammapy_hli.core.scalar_traits import Path, missing_path
+from gammapy_hli.core.inputs import missing_inputs
+from gammapy_hli.core.resolve import check_tree, resolve
 from gammapy_hli.core.sources import FileSource, PythonSource, Source
 from gammapy_hli.core.traits import List, Str
 from gammapy_hli.run.chain_runner import ChainResult, Wish, chain_status, plan_chain, run_chain
@@ -262,14 +262,7 @@ class Analysis(Component):
 
     def missing_inputs(self) -> list[Problem]:
         """A problem for every input file or folder of the steps that is not there."""
-        found = []
-        for step in steps_of(self):
-            for part, name in options(self[step]):
-                option, stored = part.members()[name], part.stored(name)
-                if isinstance(option, Path) and option.role == "input" and stored is not None:
-                    path = f"{part.dotted_path}.{name}"
-                    found.append(missing_path(option, stored, part.origin_of(name), path))
-        return list(dict.fromkeys(problem for problem in found if problem is not None))
+        return list(missing_inputs(self, steps_of(self)))
 
     def run_steps(self, also: Iterable[str] = ()) -> list[Step]:
         """The steps as the runner takes them, in order; those of `also` too where they are not in ``steps``."""
