@@ -15,8 +15,8 @@ from gammapy_hli.components.general import General
 from gammapy_hli.core.chain import Chain, steps_of, wire
 from gammapy_hli.core.component import Component, Slot
 from gammapy_hli.core.effective import effective_yaml
-from gammapy_hli.core.records import option_texts
 from gammapy_hli.core.inputs import missing_inputs
+from gammapy_hli.core.records import option_texts
 from gammapy_hli.core.resolve import check_tree, resolve
 from gammapy_hli.core.sources import FileSource, PythonSource, Source
 from gammapy_hli.core.traits import List, Str

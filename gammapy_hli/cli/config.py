@@ -69,6 +69,8 @@ def check(argv: list[str]) -> int:
             print(error.to_json())
             return error.exit_code
         raise
+    if arguments.flags.inputs:
+        check_inputs(analysis)
     if arguments.flags.json:
         print("[]" if not resolved.warnings else ConfigError(resolved.warnings).to_json())
     else:
@@ -79,7 +81,6 @@ def check(argv: list[str]) -> int:
             )
         print(f"{', '.join(arguments.flags.config)}: no problem; steps: {', '.join(steps_of(analysis))}")
     if arguments.flags.inputs:
-        check_inputs(analysis)
         for step in steps_of(analysis):
             if step.partition("@")[0] == "selection":
                 print(f"{step}: {len(analysis[step].finish())} runs")
