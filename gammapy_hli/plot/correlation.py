@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from gammapy_hli.plot.style import INK, new_figure
+from gammapy_hli.plot.style import HALF_WIDTH, INK, new_figure, plain_label
 
 
 def plot_correlation(names: Sequence[str], correlation: np.ndarray) -> Figure:
@@ -17,17 +17,22 @@ def plot_correlation(names: Sequence[str], correlation: np.ndarray) -> Figure:
         Names of the n free parameters.
     correlation : ndarray, shape (n, n)
     """
-    size = 1.9 + 0.75 * len(names)
-    figure = new_figure(size + 0.6, size)
+    side = min(3.4, 0.9 + 0.5 * len(names))
+    longest = max((len(name) for name in names), default=0)
+    margin = 0.25 + 0.075 * longest
+    rest = max(0.2, HALF_WIDTH - side - margin)
+    figure = new_figure(HALF_WIDTH, side + 0.25 + 0.6 * margin, left=margin + rest / 2, right=rest / 2, bottom=0.15 + 0.6 * margin)
     ax = figure.subplots()
     ax.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
-    ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    ax.set_yticks(range(len(names)), names)
+    labels = [plain_label(name) for name in names]
+    ax.set_xticks(range(len(names)), labels, rotation=30, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(names)), labels)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     for row in range(len(names)):
         for column in range(len(names)):
             value = correlation[row, column]
             color = "white" if abs(value) > 0.6 else INK
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8.5)
+            text = f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+            ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8.5)
     return figure

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from gammapy_hli.plot.style import BLUE, INK, MUTED, ORANGE, energy_axis, light_grid, new_figure
 
@@ -31,8 +32,8 @@ def plot_counts(
     used : ndarray of bool, shape (n,)
         Bins that the fit used.
     """
-    figure = new_figure(6.4, 4.6)
-    top, low = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.15))
+    figure = new_figure(height=4.2)
+    top, low = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1.15), "hspace": 0.07})
     shown_npred, shown_background = (np.where(used, values, np.nan) for values in (npred, background))
     if np.isfinite(shown_npred).any():
         top.stairs(shown_background, edges, color=ORANGE, linewidth=1.2, fill=True, alpha=0.3, label="background")
@@ -42,10 +43,11 @@ def plot_counts(
     highest = max(np.max(values[np.isfinite(values)], initial=1.0) for values in (counts, counts_unused, shown_npred))
     highest_error = highest + np.sqrt(highest)
     top.set_yscale("symlog", linthresh=1.0, linscale=0.6)
-    top.set_ylim(0, 2.5 * highest_error)
+    top.set_ylim(-0.12, 2.5 * highest_error)
     ticks = [0, *(10.0**k for k in range(int(np.floor(np.log10(2.5 * highest_error))) + 1))]
     top.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     top.set_ylabel("Counts per bin")
+    figure.align_ylabels()
     if top.get_legend_handles_labels()[0]:
         top.legend(loc="upper right")
     light_grid(top)
@@ -75,5 +77,6 @@ def _draw_residuals(ax: Axes, edges: np.ndarray, residuals: np.ndarray) -> None:
     ax.plot(center[there], residuals[there], "o", color=INK)
     limit = max(3.4, 1.2 * np.max(np.abs(residuals[there]), initial=0.0))
     ax.set_ylim(-limit, limit)
+    ax.yaxis.set_major_locator(MultipleLocator(2 * max(1, round(limit / 4))))
     ax.set_ylabel("Residual [σ]")
     light_grid(ax)

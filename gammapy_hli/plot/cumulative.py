@@ -16,8 +16,8 @@ def plot_cumulative(livetime: np.ndarray, excess: np.ndarray, error: np.ndarray,
     excess, error, sqrt_ts : ndarray, shape (n,)
         Of all runs up to and including each.
     """
-    figure = new_figure(6.4, 3.4)
-    left, right = figure.subplots(1, 2)
+    figure = new_figure(height=2.7)
+    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.34})
     time = np.concatenate([[0.0], livetime])
     for ax, values, label in ((left, excess, "Excess"), (right, sqrt_ts, "Significance [σ]")):
         last = values[-1] if len(values) else 0.0

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch
 
-from gammapy_hli.plot.style import BLUE, MUTED, RED, SERIES, light_grid, new_figure, plain_label
+from gammapy_hli.plot.style import BLUE, HALF_WIDTH, MUTED, RED, SERIES, light_grid, new_figure, plain_label
 
 MOST_COLORS = 6
 """Runs that get a color and a line in the legend each; more share one color."""
 GRID = 201
+LEGEND_COLUMNS = 4
 
 
 def plot_sky(
@@ -37,7 +38,9 @@ def plot_sky(
     excluded : callable, optional
         From offsets (x, y) [deg] whether the sky there is excluded, as bool.
     """
-    figure = new_figure(5.6, 5.2)
+    n_rows = -(-(2 + min(len(runs), MOST_COLORS)) // LEGEND_COLUMNS)
+    side = HALF_WIDTH - 0.9
+    figure = new_figure(HALF_WIDTH, side + 0.7 + 0.22 * n_rows, bottom=0.55 + 0.22 * n_rows, right=0.18)
     ax = figure.subplots()
     reach = _reach(on, runs)
     handles: list[Any] = []
@@ -45,7 +48,7 @@ def plot_sky(
         handles.append(Patch(facecolor=MUTED, alpha=0.3, label="excluded"))
     several = len(runs) <= MOST_COLORS
     for number, run in enumerate(runs):
-        color = SERIES[(number + 1) % len(SERIES)] if several else BLUE
+        color = SERIES[number % len(SERIES)] if several else BLUE
         patches = PatchCollection([Circle((x, y), r) for x, y, r in run["off"]])
         patches.set(facecolor="none", edgecolor=color, linewidth=0.9, alpha=0.8 if several else 0.35)
         ax.add_collection(patches)
@@ -63,7 +66,7 @@ def plot_sky(
     ax.set_xlabel(f"Offset in right ascension from {center[0]:.3f}° [deg]")
     ax.set_ylabel(f"Offset in declination from {center[1]:+.3f}° [deg]".replace("-", "−"))
     light_grid(ax)
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), handlelength=1.2)
+    figure.legend(handles=handles, loc="lower center", ncols=LEGEND_COLUMNS, handlelength=1.2)
     return figure
 
 

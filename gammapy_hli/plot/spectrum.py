@@ -3,77 +3,133 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MultipleLocator
 
-from gammapy_hli.plot.style import INK, PALE_BLUE, SERIES, energy_axis, light_grid, new_figure
+from gammapy_hli.plot.style import INK, MUTED, PALE_BLUE, SERIES, energy_axis, light_grid, new_figure, plain_label
 
 E2DNDE_LABEL = r"$E^2\,\mathrm{d}N/\mathrm{d}E$ [erg cm$^{-2}$ s$^{-1}$]"
+Curve = Mapping[str, np.ndarray | str]
+Points = Mapping[str, np.ndarray]
 
 
-def plot_spectrum(curves: Sequence[Mapping[str, np.ndarray | str]], points: Mapping[str, np.ndarray] | None) -> Figure:
-    """E² dN/dE of models and flux points.
+def plot_spectrum(curves: Sequence[Curve], points: Points | None) -> Figure:
+    """E² dN/dE of models and flux points; below, the distances of the points from the first model.
 
     Parameters
     ----------
     curves : sequence of mappings
         Each with ``label``, ``energy`` [TeV] and ``value``, ``low``, ``high`` [erg cm-2 s-1], all of one shape; low and
-        high bound the one sigma band.
+        high bound the one sigma band. The first is the main one: its band is filled, others are broken lines.
     points : mapping or None
         ``energy``, ``energy_min``, ``energy_max`` [TeV], ``value``, ``errn``, ``errp``, ``ul`` [erg cm-2 s-1] and
-        ``is_ul`` (bool), one entry a point; points that are nan are left out.
+        ``is_ul`` (bool), one entry a point; points that are nan are left out. With ``pull``, the distance of each point
+        from the first curve in units of its error, there is a second panel.
     """
-    figure = new_figure(6.4, 4.6)
-    ax = figure.subplots()
-    tops: list[float] = []
-    bottoms: list[float] = []
+    has_pulls = points is not None and bool(np.isfinite(points.get("pull", np.nan)).any())
+    figure = new_figure(7.6, 5.2 if has_pulls else 4.4, left=0.85)
+    if has_pulls:
+        ratios = {"height_ratios": (3.6, 1), "hspace": 0.07}
+        ax, low = figure.subplots(2, 1, sharex=True, gridspec_kw=ratios)
+    else:
+        ax = low = figure.subplots()
+    handles: list[Line2D | Patch] = []
     for number, curve in enumerate(curves):
-        color = SERIES[number % len(SERIES)]
-        energy, value = np.asarray(curve["energy"]), np.asarray(curve["value"])
-        low, high = np.asarray(curve["low"]), np.asarray(curve["high"])
-        tiny = 1e-3 * np.nanmax(value)
-        ax.fill_between(
-            energy, np.maximum(low, tiny), high, color=PALE_BLUE if number == 0 else color, alpha=0.55, linewidth=0
-        )
-        ax.plot(energy, value, color=color, label=str(curve["label"]))
-        tops.append(float(np.nanmax(high)))
-        bottoms.append(float(np.nanmin(value)))
+        handles += _draw_curve(ax, curve, number)
     if points is not None:
-        _draw_points(ax, points, tops, bottoms)
+        handles += _draw_points(ax, points)
+    if has_pulls:
+        assert points is not None
+        _draw_pulls(low, points)
+        figure.align_ylabels()
     ax.set_yscale("log")
-    energy_axis(ax)
-    if tops:
-        ax.set_ylim(0.4 * min(bottoms), 2.2 * max(tops))
+    energy_axis(low)
+    bounds = _bounds(curves, points)
+    if bounds is not None:
+        ax.set_ylim(*bounds)
     ax.set_ylabel(E2DNDE_LABEL)
-    ax.legend(loc="lower left")
+    if handles:
+        ax.legend(handles=handles, loc="lower left")
     light_grid(ax)
     return figure
 
 
-def _draw_points(ax, points: Mapping[str, np.ndarray], tops: list[float], bottoms: list[float]) -> None:
+def _draw_curve(ax: Axes, curve: Curve, number: int) -> list[Line2D | Patch]:
+    color = SERIES[number % len(SERIES)]
+    energy, value, low, high = (np.asarray(curve[key], dtype=float) for key in ("energy", "value", "low", "high"))
+    label = plain_label(str(curve["label"]))
+    if number:
+        (line,) = ax.plot(energy, value, "--", color=color, linewidth=1.2, label=label)
+        return [line]
+    (line,) = ax.plot(energy, value, color=color, label=label)
+    if not (high > low).any():
+        return [line]
+    floor = 1e-6 * np.max(value[np.isfinite(value)], initial=1e-30)
+    ax.fill_between(energy, np.maximum(low, floor), high, color=PALE_BLUE, alpha=0.75, linewidth=0)
+    return [line, Patch(facecolor=PALE_BLUE, alpha=0.75, label="1 σ band")]
+
+
+def _draw_points(ax: Axes, points: Points) -> list[Line2D | Patch]:
     """Measured points as dots with error bars, limits as arrows that point down."""
-    energy, value, is_ul, ul = (np.asarray(points[key]) for key in ("energy", "value", "is_ul", "ul"))
+    energy, value, ul = (np.asarray(points[key]) for key in ("energy", "value", "ul"))
     xerr = np.array([energy - points["energy_min"], points["energy_max"] - energy])
-    real = np.isfinite(value) & ~is_ul.astype(bool)
-    limit = np.isfinite(ul) & is_ul.astype(bool)
+    real, limit = _real(points), _limits(points)
+    handles: list[Line2D | Patch] = []
     if real.any():
-        yerr = np.array([points["errn"], points["errp"]])[:, real]
-        ax.errorbar(
-            energy[real], value[real], yerr, xerr=xerr[:, real], fmt="o", color=INK, label="flux points", zorder=4
-        )
-        tops.append(float(np.max(value[real] + yerr[1])))
-        bottoms.append(float(np.min(np.maximum(value[real] - yerr[0], 0.5 * value[real]))))
+        yerr = np.nan_to_num(np.array([points["errn"], points["errp"]])[:, real])
+        ax.errorbar(energy[real], value[real], yerr, xerr=xerr[:, real], fmt="o", color=INK, linewidth=1.2, zorder=4)
+        handles.append(Line2D([], [], color=INK, marker="o", linewidth=1.2, label="flux points"))
     if limit.any():
-        ax.errorbar(
-            energy[limit],
-            ul[limit],
-            yerr=0.3 * ul[limit],
-            xerr=xerr[:, limit],
-            uplims=True,
-            fmt="none",
-            color=INK,
-            alpha=0.65,
-            label="upper limits",
-            zorder=3,
-        )
-        tops.append(float(np.max(ul[limit])))
-        bottoms.append(float(np.min(0.6 * ul[limit])))
+        arrow = {"uplims": True, "fmt": "none", "color": INK, "alpha": 0.65, "linewidth": 1.2, "zorder": 3}
+        ax.errorbar(energy[limit], ul[limit], yerr=0.3 * ul[limit], xerr=xerr[:, limit], capsize=2.5, **arrow)
+        label = "upper limits"
+        handles.append(Line2D([], [], color=INK, alpha=0.65, marker=r"$\downarrow$", markersize=9, linestyle="none", label=label))
+    return handles
+
+
+def _real(points: Points) -> np.ndarray:
+    return np.isfinite(points["value"]) & (np.asarray(points["value"]) > 0) & ~np.asarray(points["is_ul"], dtype=bool)
+
+
+def _limits(points: Points) -> np.ndarray:
+    return np.isfinite(points["ul"]) & (np.asarray(points["ul"]) > 0) & np.asarray(points["is_ul"], dtype=bool)
+
+
+def _draw_pulls(ax: Axes, points: Points) -> None:
+    pull = np.asarray(points["pull"], dtype=float)
+    real = np.isfinite(pull) & _real(points)
+    faint = np.isfinite(pull) & ~real
+    ax.axhspan(-1, 1, color=MUTED, alpha=0.14, linewidth=0)
+    ax.axhline(0, color=MUTED, linewidth=0.8)
+    for mask, alpha in ((real, 1.0), (faint, 0.4)):
+        ax.vlines(points["energy"][mask], 0, pull[mask], color=INK, linewidth=0.9, alpha=alpha)
+        ax.plot(points["energy"][mask], pull[mask], "o", color=INK, alpha=alpha)
+    limit = max(3.4, 1.2 * np.max(np.abs(pull[real | faint]), initial=0.0))
+    ax.set_ylim(-limit, limit)
+    ax.yaxis.set_major_locator(MultipleLocator(2 * max(1, round(limit / 4))))
+    ax.set_ylabel("Pull [σ]")
+    light_grid(ax)
+
+
+def _bounds(curves: Sequence[Curve], points: Points | None) -> tuple[float, float] | None:
+    """Limits of the flux axis: all points and limits; of the curves not what falls far below them."""
+    tops, bottoms, floors = [], [], []
+    if points is not None:
+        real, limit = _real(points), _limits(points)
+        value = np.asarray(points["value"])[real]
+        tops += [*(value + np.nan_to_num(np.asarray(points["errp"])[real])), *np.asarray(points["ul"])[limit]]
+        bottoms += [*np.maximum(value - np.nan_to_num(np.asarray(points["errn"])[real]), 0.3 * value)]
+        bottoms += [*(0.5 * np.asarray(points["ul"])[limit])]
+        floors = [0.15 * min(bottoms)] if bottoms else []
+    for curve in curves:
+        value = np.asarray(curve["value"], dtype=float)
+        value = value[np.isfinite(value) & (value > 0)]
+        if len(value):
+            tops.append(float(np.max(value)))
+            bottoms.append(float(max(np.min(value), 1e-4 * np.max(value), *floors)))
+    if not tops:
+        return None
+    return 0.5 * min(bottoms), 2.0 * max(tops)

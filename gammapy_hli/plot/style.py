@@ -24,7 +24,7 @@ ORANGE = "#d9722e"  # background, off
 GREEN = "#2f8f6b"  # third series
 RED = "#b3324b"  # limits, warnings
 PALE_BLUE = "#bcd3ea"  # bands
-SERIES = (BLUE, ORANGE, GREEN, RED, "#7a5ba6", "#a3862a", "#4aa3b8", "#8d5a4a")
+SERIES = (BLUE, ORANGE, GREEN, "#7a5ba6", "#a3862a", "#4aa3b8", "#8d5a4a")
 
 _RC: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -64,9 +64,26 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float = 6.4, height: float = 4.0, **layout: Any) -> Figure:
-    """An empty figure of ``width`` by ``height`` inches with constrained layout."""
-    return Figure(figsize=(width, height), layout="constrained", **layout)
+HALF_WIDTH = 5.4
+"""Width [inch] of a figure that stands beside another one; a wider one that stands alone is scaled to the same text."""
+
+
+def new_figure(
+    width: float = HALF_WIDTH,
+    height: float = 3.6,
+    *,
+    left: float = 0.72,
+    right: float = 0.16,
+    bottom: float = 0.5,
+    top: float = 0.14,
+) -> Figure:
+    """An empty figure with margins for tick labels and axis labels; all in inches.
+
+    The margins are given and not found by trial (matplotlib's layout engines), which draws everything once only.
+    """
+    figure = Figure(figsize=(width, height))
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
+    return figure
 
 
 def figure_svg(figure: Figure, name: str = "figure") -> str:

@@ -17,7 +17,7 @@ def plot_theta2(edges: np.ndarray, on: np.ndarray, off: np.ndarray, off_error: n
     cut : float or None
         Squared radius of the on region [deg2], drawn as a line.
     """
-    figure = new_figure(6.4, 4.0)
+    figure = new_figure(height=3.4)
     ax = figure.subplots()
     center = 0.5 * (edges[:-1] + edges[1:])
     ax.stairs(off, edges, fill=True, color=ORANGE, alpha=0.25, label="off, normalized")

@@ -16,10 +16,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """One figure as SVG with what it shows."""
+    """One figure as SVG with what it shows; a tall one leaves room for two beside it."""
 
     svg: str
     caption: str
+    tall: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Head:
-    """Name and unit of one column."""
+    """Name and unit of one column; the head of a column of text stands left."""
 
     name: str
     unit: str = ""
+    is_text: bool = False
 
 
 @dataclass(frozen=True)

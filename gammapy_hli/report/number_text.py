@@ -65,7 +65,8 @@ def fixed(value: float | None, decimals: int) -> str:
     """A number with some decimals; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return DASH
-    return signed(f"{value:.{decimals}f}")
+    text = f"{value:.{decimals}f}"
+    return signed(text if float(text) else text.lstrip("-"))
 
 
 def whole(value: float | None) -> str:

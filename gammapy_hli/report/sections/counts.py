@@ -39,9 +39,14 @@ def _figures(fit: FitMaterial) -> Iterator[FigureBlock]:
             summed.residual[seen],
             summed.used[seen],
         )
-        of = f"Sum of {counted(len(summed.names), 'run')}" if len(summed.names) > 1 else f"Dataset {summed.names[0]}"
-        names = f" ({listed(list(summed.names), 4)})" if len(summed.names) > 1 else ""
-        text = f"{capital(fit)}: {of[0].lower()}{of[1:]}{names}."
+        runs = [str(obs_id) for d in fit.datasets if d.name in summed.names for obs_id in d.obs_ids]
+        if len(summed.names) > 1:
+            of = f"sum of {counted(len(summed.names), 'dataset')} ({listed(list(summed.names), 4)})"
+        else:
+            of = f"dataset {summed.names[0]}"
+            if len(runs) > 1:
+                of += f", the sum of {counted(len(runs), 'run')} ({listed(runs, 4)})"
+        text = f"{capital(fit)}: {of}."
         yield FigureBlock(figure_svg(figure, f"counts-{fit.step}-{number}"), text)
 
 

@@ -30,7 +30,8 @@ def fit_section(material: Material) -> Section | None:
     if material.truth is not None and material.main_fit is not None and material.main_fit.result.success:
         rows = list(_truth_rows(material.main_fit.result, material.truth))
         if rows:
-            head = [Head("Parameter"), Head("True"), Head("Fitted"), Head("Unit"), Head("Difference", "σ")]
+            unit = Head("Unit", is_text=True)
+            head = [Head("Parameter"), Head("True"), Head("Fitted"), unit, Head("Difference", "σ")]
             blocks.append(TableBlock(head, rows, caption=f"Simulated truth and the {material.main_fit.title}"))
     matrices = [matrix for fit in material.fits if (matrix := _matrix(fit)) is not None]
     if matrices:
@@ -39,7 +40,7 @@ def fit_section(material: Material) -> Section | None:
 
 
 def _parameters(fit: FitMaterial) -> TableBlock:
-    head = [Head("Parameter"), Head("Value"), Head("Unit"), Head("State"), Head("Bounds")]
+    head = [Head("Parameter"), Head("Value"), Head("Unit", is_text=True), Head("State", is_text=True), Head("Bounds", is_text=True)]
     rows = [
         Row(
             [
@@ -87,7 +88,7 @@ def _bounds(parameter: FittedParameter) -> str:
 def _quality(fits: tuple[FitMaterial, ...]) -> TableBlock:
     head = [
         Head("Fit"),
-        Head("Status"),
+        Head("Status", is_text=True),
         Head("Statistic"),
         Head("Deviance / d.o.f."),
         Head("p-value"),

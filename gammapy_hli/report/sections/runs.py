@@ -11,6 +11,7 @@ from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import counted, fixed, plain, whole
 
 NOT_ASKED_FOR = "not in obs_ids"
+NOT_WANTED = "not asked for"
 MOST_LEFT_OUT = 30
 
 
@@ -92,18 +93,21 @@ def _left_out(observations: Any, shown: bool) -> list[Any]:
         blocks.append(TableBlock([Head("Run"), Head("Livetime", "min"), Head("Zenith", "deg")], rows))
     counts = Counter(_kind(str(row["reason"])) for row in out)
     if counts:
-        reasons = "; ".join(f"{number} {kind}" for kind, number in counts.most_common(6))
-        text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
+        if set(counts) == {NOT_WANTED}:
+            text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them were not asked for."
+        else:
+            reasons = "; ".join(f"{kind} ({number})" for kind, number in counts.most_common(6))
+            text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
         blocks.append(Text(text))
     if asked and len(asked) <= MOST_LEFT_OUT:
         rows = [Row([Cell(str(row["obs_id"])), Cell(str(row["reason"]), is_text=True)], muted=True) for row in asked]
-        blocks.append(TableBlock([Head("Run left out"), Head("Why")], rows))
+        blocks.append(TableBlock([Head("Run left out"), Head("Why", is_text=True)], rows))
     return blocks
 
 
 def _kind(reason: str) -> str:
     """The reason without the numbers of the run."""
     if NOT_ASKED_FOR in reason.split("; "):
-        return "not asked for"
+        return NOT_WANTED
     first = reason.split("; ")[0].split(": ")[0]
     return re.sub(r" [-+.e\d]+ \w+ ([<>])", r" \1", first) or "without a reason"

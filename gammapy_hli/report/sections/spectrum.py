@@ -1,12 +1,13 @@
 """The spectrum: best-fit models with their error bands, flux points, limits; the table of points."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import astropy.units as u
 import numpy as np
 
 from gammapy_hli.base.errors import HliError
+from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.models.sky_model import SkyModel
 from gammapy_hli.engine.predict.spectrum import used_bins
 from gammapy_hli.engine.products.flux_points import FluxPoints
@@ -65,7 +66,12 @@ def _figure(material: Material, source: str, step: str | None) -> FigureBlock:
     fits = [fit for fit in material.fits if source in _sources(fit)]
     fits.sort(key=lambda fit: fit is not first)
     curves = [_curve(fit, source, points) for fit in fits]
-    figure = plot_spectrum(curves, None if points is None else _columns(points))
+    columns = None
+    if points is not None:
+        columns = _columns(points)
+        if fits:
+            columns["pull"] = estimate_pulls(points, fits[0].result.models[source].spectral)  # type: ignore[union-attr]
+    figure = plot_spectrum(curves, columns)
     words = [f"Spectral energy distribution of {source}."]
     if points is not None:
         arrows = bool((points.is_ul & points.success).any())
@@ -103,7 +109,7 @@ def _curve(fit: FitMaterial, source: str, points: FluxPoints | None) -> dict[str
     return {"label": label, "energy": energy.value, "value": value, "low": value - error, "high": value + error}
 
 
-def _columns(points: FluxPoints) -> Mapping[str, np.ndarray]:
+def _columns(points: FluxPoints) -> dict[str, np.ndarray]:
     good = points.success
     columns = {
         name: np.where(good, points.quantity("e2dnde", what).to_value(SED_UNIT), np.nan)
@@ -132,7 +138,7 @@ def _derived(material: Material) -> TableBlock | None:
     ]
     head = [
         Head("Source"),
-        Head("Fit"),
+        Head("Fit", is_text=True),
         Head("From", "TeV"),
         Head("To", "TeV"),
         Head("Flux", unit_text("cm-2 s-1")),

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Iterator
 
-import astropy.units as u
 import numpy as np
 
+from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.fit.goodness import chi2_probability
-from gammapy_hli.engine.models.sky_model import SkyModel
 from gammapy_hli.engine.products.fit_result import FitResult
-from gammapy_hli.engine.products.flux_points import FluxPoints
 from gammapy_hli.report.blocks import Check, Checks, Section, Text
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
@@ -67,10 +65,15 @@ def _data_checks(material: Material) -> Iterator[Check]:
             yield Check(NOTE, f"{counted(n_dropped, 'run')} of {len(reduction.info)} could not be used{of}.")
 
 
+def _lower_first(text: str) -> str:
+    """Text as it stands behind a colon."""
+    return text[:1].lower() + text[1:]
+
+
 def _fit_checks(material: Material) -> Iterator[Check]:
     for fit in material.fits:
         result, name = fit.result, capital(fit)
-        yield Check(_state(result.success, BAD), f"{name}: {result.status}. {result.message}".strip())
+        yield Check(_state(result.success, BAD), f"{name}: {_lower_first(result.message or result.status)}")
         if not result.success:
             continue
         yield _covariance_check(result, name)
@@ -128,8 +131,9 @@ def _point_checks(material: Material) -> Iterator[Check]:
         fit = material.fit_of(step)
         if fit is None or points.source not in fit.result.models.names:
             continue
-        n_used, chi2 = consistency(points, fit.result)
-        n_free = sum(1 for parameter in _free_spectral(fit.result, points.source))
+        pulls = estimate_pulls(points, fit.result.models[points.source].spectral)  # type: ignore[union-attr]
+        n_used, chi2 = int(np.isfinite(pulls).sum()), float(np.nansum(pulls**2))
+        n_free = len(_free_spectral(fit.result, points.source))
         if n_used <= n_free:
             continue
         p_value = chi2_probability(chi2, n_used - n_free)
@@ -145,16 +149,3 @@ def _point_checks(material: Material) -> Iterator[Check]:
 def _free_spectral(result: FitResult, source: str) -> list[str]:
     prefix = f"{source}.spectral."
     return [p.name for p in result.parameters if p.name.startswith(prefix) and not p.frozen and p.link is None]
-
-
-def consistency(points: FluxPoints, result: FitResult) -> tuple[int, float]:
-    """Number of points and chi2 of their distances from the best-fit curve, by the error on the side of the curve."""
-    model = result.models[points.source]
-    assert isinstance(model, SkyModel)
-    curve = model.spectral(u.Quantity(points.e_ref, "TeV")).to_value("cm-2 s-1 TeV-1")
-    with np.errstate(all="ignore"):
-        expected = curve / points.ref_dnde
-        error = np.where(expected >= points.norm, points.norm_errp, points.norm_errn) / points.n_sigma
-        pull = (points.norm - expected) / error
-    good = points.success & np.isfinite(pull) & (error > 0)
-    return int(good.sum()), float(np.sum(pull[good] ** 2))
