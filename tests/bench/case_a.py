@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ def run_process(command: list[str]) -> tuple[float, float]:
 def own_command(config: Path) -> list[str]:
     """The command that runs our analysis: the executable where it is installed, else the same through Python."""
     executable = Path(sys.executable).with_name("gammapy-hli")
-    if executable.exists() and find_spec("gammapy_hli.cli.main") is not None:
+    if executable.exists():
         return [str(executable), "run", "-c", str(config)]
     code = "import sys; from gammapy_hli import Analysis; Analysis(sys.argv[1]).run()"
     return [sys.executable, "-c", code, str(config)]

@@ -1,4 +1,4 @@
-"""Cases A and B of the performance goals with gammapy 2.1's public API: run it with the Python of gammapy's own environment.
+"""Cases A and B of the performance goals with gammapy 2.1's public API; run it with the Python of its own environment.
 
     python gammapy_case_a.py OUTDIR [a|b]    # needs GAMMAPY_DATA; writes OUTDIR/result.json beside the files
 

@@ -1,0 +1,94 @@
+"""Read files of gammapy_hli with gammapy 2.1 and say what it finds in them; run by the Python of its own environment.
+
+    python gammapy_reads.py JOB.json RESULT.json    # started by check_with_gammapy.py
+
+The job: ``cases``, each with a list of dataset files (a datasets.yaml, or OGIP files) and a models file, for which
+predicted counts and statistic are computed; ``models`` and ``flux_points``, files whose content is listed.
+"""
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+logging.disable(logging.ERROR)  # says of every optional HDU that it is not there
+
+import numpy as np  # noqa: E402
+from gammapy.datasets import Datasets, SpectrumDatasetOnOff  # noqa: E402
+from gammapy.estimators import FluxPoints  # noqa: E402
+from gammapy.modeling.models import Models  # noqa: E402
+
+
+def read_datasets(files: list[str]) -> Datasets:
+    """Datasets of a datasets.yaml, or of OGIP files."""
+    if files[0].endswith(".yaml"):
+        return Datasets.read(files[0])
+    return Datasets([SpectrumDatasetOnOff.read(file, name=f"ogip-{k}") for k, file in enumerate(files)])
+
+
+def evaluate(case: dict) -> list[dict]:
+    """Class, livetime, counts, predicted counts of the sources and statistic of every dataset."""
+    datasets = read_datasets(case["files"])
+    datasets.models = Models.read(case["models"])
+    found = []
+    for dataset in datasets:
+        row = {"name": dataset.name, "type": type(dataset).__name__, "livetime": dataset.gti.time_sum.to_value("s")}
+        row["counts"] = dataset.counts.data.sum()
+        row["counts_off"] = dataset.counts_off.data.sum() if getattr(dataset, "counts_off", None) else None
+        row["safe"] = dataset.mask_safe.data.ravel().tolist()
+        row["npred"] = dataset.npred_signal().data.ravel().tolist()
+        row["stat"] = float(dataset.stat_sum())
+        found.append(row)
+    return found
+
+
+def list_models(path: str) -> dict:
+    """Parameters with what is known of them, and the covariance."""
+    models = Models.read(path)
+    rows = []
+    for name, parameter in zip(models.parameters_unique_names, models.parameters, strict=True):
+        row = {"name": name, "value": parameter.value, "error": parameter.error, "frozen": parameter.frozen}
+        rows.append({**row, "unit": str(parameter.unit), "min": parameter.min, "max": parameter.max})
+    return {"parameters": rows, "covariance": np.asarray(models.covariance.data).tolist()}
+
+
+def list_flux_points(asked: dict) -> dict:
+    """Columns as gammapy has them, by SED type.
+
+    The reference spectrum is taken from the models file: without it gammapy draws a line through ``ref_dnde`` and
+    integrates that, whatever ``ref_flux`` says.
+    """
+    reference = Models.read(asked["models"])[0]
+    points = FluxPoints.read(asked["file"], reference_model=reference)
+    found = {"sed_type_init": points.sed_type_init, "n_sigma_ul": float(points.n_sigma_ul)}
+    for sed_type in ("likelihood", "dnde", "flux", "e2dnde"):
+        table = points.to_table(sed_type=sed_type, formatted=False)
+        for name in table.colnames:
+            values = np.ma.filled(np.ma.masked_array(table[name], dtype=float), np.nan)
+            found[f"{sed_type}:{name}"] = [table[name].unit and table[name].unit.to_string(), values.tolist()]
+    return found
+
+
+def main(job: Path, result: Path) -> None:
+    """Do all the job asks for; a file that cannot be read gives the reason in place of its content."""
+    asked = json.loads(job.read_text())
+    found = {
+        "cases": {name: attempt(evaluate, case) for name, case in asked["cases"].items()},
+        "models": {path: attempt(list_models, path) for path in asked["models"]},
+        "flux_points": {one["file"]: attempt(list_flux_points, one) for one in asked["flux_points"]},
+    }
+    result.write_text(json.dumps(found, default=float))
+
+
+def attempt(read, what) -> object:
+    """What a reader gives, or its error."""
+    try:
+        return read(what)
+    except Exception as error:  # whatever gammapy raises is the finding
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
