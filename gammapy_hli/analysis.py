@@ -238,6 +238,35 @@ class Analysis(Component):
             raise MissingStepError(f"there is no product of '{step}' yet; call {self._call(step)} or run() first")
         return store.product(step)
 
+    # -- looking at the likelihood -------------------------------------------------------------------------------
+
+    def likelihood(self, label: str = "") -> Any:
+        """The likelihood of a fit, compiled at its best values: ``stat(theta)``, ``npred(theta)`` and so on."""
+        from gammapy_hli.engine.fit.compile import compile  # late: loads numpy and astropy
+        from gammapy_hli.engine.fit.fit import fitted_datasets
+
+        step = self._step_name("fit", label)
+        result = self.product_of(step)
+        (source,) = self.chain.links[step]["datasets"]
+        datasets = fitted_datasets(self.product_of(source), result.stack)
+        return compile(datasets, result.models, energy_range=result.energy_range)
+
+    def stat_profile(self, parameter: str, label: str = "", **options: Any) -> Any:
+        """Statistic along one parameter, the others refitted; see `gammapy_hli.engine.fit.scan.stat_profile`."""
+        from gammapy_hli.engine.fit.minuit import minimize  # late: loads numpy and astropy
+        from gammapy_hli.engine.fit.scan import stat_profile
+
+        likelihood = self.likelihood(label)
+        return stat_profile(likelihood, minimize(likelihood), parameter, **options)
+
+    def stat_contour(self, x: str, y: str, label: str = "", **options: Any) -> Any:
+        """Contour of two parameters; see `gammapy_hli.engine.fit.scan.stat_contour`."""
+        from gammapy_hli.engine.fit.minuit import minimize  # late: loads numpy and astropy
+        from gammapy_hli.engine.fit.scan import stat_contour
+
+        likelihood = self.likelihood(label)
+        return stat_contour(likelihood, minimize(likelihood), x, y, **options)
+
     # -- sessions ------------------------------------------------------------------------------------------------
 
     @classmethod

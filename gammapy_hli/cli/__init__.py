@@ -35,5 +35,6 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("config", "gammapy_hli.cli.config:main", "write, check, show and describe configurations"),
     Command("simulate", "gammapy_hli.cli.simulate:main", "make a small simulated DL3 store"),
+    Command("completion", "gammapy_hli.cli.completion:main", "print a completion script for bash, zsh or fish"),
     Command("demo", "gammapy_hli.cli.demo:main", "simulate a store, analyze it, show the result"),
 )
