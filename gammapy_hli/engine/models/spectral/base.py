@@ -220,8 +220,9 @@ class SpectralModel(Summary):
         Quantity
             In the shape of `energy`.
         """
-        _, gradient = self.dnde_gradient(self.prepare(_tev(energy)), self.values)
-        return u.Quantity(_propagate(gradient, covariance), self.unit)
+        values = _tev(energy)
+        _, gradient = self.dnde_gradient(self.prepare(np.atleast_1d(values)), self.values)
+        return u.Quantity(_propagate(gradient, covariance).reshape(values.shape), self.unit)
 
     def pivot_energy(self, covariance: FloatArray) -> u.Quantity:
         """Energy at which the relative error of the flux is smallest, where amplitude and index are not correlated.
