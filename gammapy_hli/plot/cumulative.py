@@ -1,6 +1,7 @@
 """How excess and significance grow with livetime."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gammapy_hli.plot.style import BLUE, INK, MUTED, light_grid, new_figure
@@ -29,7 +30,13 @@ def plot_cumulative(livetime: np.ndarray, excess: np.ndarray, error: np.ndarray,
         light_grid(ax)
     left.errorbar(livetime, excess, error, fmt="o-", color=BLUE, ecolor=INK, linewidth=1.2)
     right.plot(livetime, sqrt_ts, "o-", color=BLUE, linewidth=1.2)
-    left.set_ylim(bottom=min(0.0, float(np.min(excess - error, initial=0.0))))
-    right.set_ylim(bottom=min(0.0, float(np.min(sqrt_ts, initial=0.0))))
+    _set_floor(left, excess - error)
+    _set_floor(right, sqrt_ts)
     right.legend(loc="lower right")
     return figure
+
+
+def _set_floor(ax: Axes, values: np.ndarray) -> None:
+    """An axis that begins at zero, or below the lowest negative value."""
+    lowest = float(np.min(values[np.isfinite(values)], initial=0.0))
+    ax.set_ylim(bottom=lowest - (0.05 * (ax.get_ylim()[1] - lowest) if lowest < 0 else 0.0))

@@ -27,7 +27,7 @@ def plot_theta2(edges: np.ndarray, on: np.ndarray, off: np.ndarray, off_error: n
     if cut is not None:
         ax.axvline(cut, color=MUTED, linestyle="--", linewidth=1.0, label="edge of the on region")
     ax.set_xlim(0, edges[-1])
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.3 * max(np.max(on + np.sqrt(on), initial=1.0), np.max(off + off_error, initial=1.0)))
     ax.set_xlabel(r"$\theta^2$ [deg$^2$]")
     ax.set_ylabel("Events per bin")
     ax.legend(loc="upper right")

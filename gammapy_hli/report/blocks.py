@@ -16,11 +16,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """One figure as SVG with what it shows; a tall one leaves room for two beside it."""
+    """One figure as SVG with what it shows.
+
+    ``shape`` is "tall" for one that leaves room for two beside it, "wide" for one that takes the whole width.
+    """
 
     svg: str
     caption: str
-    tall: bool = False
+    shape: str = ""
 
 
 @dataclass(frozen=True)

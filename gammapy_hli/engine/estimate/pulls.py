@@ -7,9 +7,15 @@ from numpy.typing import NDArray
 from gammapy_hli.engine.models.spectral.base import SpectralModel
 from gammapy_hli.engine.products.flux_points import FluxPoints
 
+Array = NDArray[np.float64]
 
-def estimate_pulls(points: FluxPoints, spectral: SpectralModel) -> NDArray[np.float64]:
-    """(point - curve) / error, with the error on the side of the curve.
+
+def estimate_pulls(points: FluxPoints, spectral: SpectralModel) -> Array:
+    """Signed root of how much the statistic of each point grows when it is moved onto the curve.
+
+    For many counts that is (point - curve) / error. The growth is read off the profile of the point (``stat_scan``):
+    its signed root is nearly linear in the norm, also for few counts, and is interpolated. Where the curve lies outside
+    the profile, the error on the side of the curve is taken.
 
     Parameters
     ----------
@@ -20,12 +26,29 @@ def estimate_pulls(points: FluxPoints, spectral: SpectralModel) -> NDArray[np.fl
     Returns
     -------
     ndarray, shape (n,)
-        In units of one sigma; nan for points that could not be computed or have no error on that side. Points that are
-        shown as limits have one too.
+        In units of one sigma, positive for points above the curve; nan for points that could not be computed. Points
+        that are shown as limits have one too.
     """
     curve = spectral(u.Quantity(points.e_ref, "TeV")).to_value("cm-2 s-1 TeV-1")
     with np.errstate(all="ignore"):
         expected = curve / points.ref_dnde
         error = np.where(expected >= points.norm, points.norm_errp, points.norm_errn) / points.n_sigma
-        pull = (points.norm - expected) / error
-    return np.where(points.success & np.isfinite(pull) & (error > 0), pull, np.nan)
+        pulls = (points.norm - expected) / error
+    for k in np.flatnonzero(points.success):
+        from_profile = _from_profile(points, k, float(expected[k]))
+        if np.isfinite(from_profile):
+            pulls[k] = from_profile
+    return np.where(points.success & np.isfinite(pulls), pulls, np.nan)
+
+
+def _from_profile(points: FluxPoints, k: int, expected: float) -> float:
+    """The pull of one point from its profile; nan where the curve lies outside."""
+    norm = np.append(points.norm_scan[k], points.norm[k])
+    growth = np.append(points.stat_scan[k], points.stat[k]) - points.stat[k]
+    there = np.isfinite(norm) & np.isfinite(growth)
+    norm, growth = norm[there], growth[there]
+    if not len(norm) or not norm.min() <= expected <= norm.max():
+        return np.nan
+    order = np.argsort(norm, kind="stable")
+    root = np.sign(norm - points.norm[k]) * np.sqrt(np.maximum(growth, 0.0))
+    return -float(np.interp(expected, norm[order], root[order]))

@@ -135,12 +135,20 @@ def _matrix(fit: FitMaterial) -> FigureBlock | None:
 def _truth_rows(result: FitResult, truth: Models) -> Iterator[Row]:
     """True and fitted values: parameter by parameter where the types agree, and the flux at the reference energy."""
     for fitted, true in _pairs(result.models, truth):
-        if fitted.spectral.tag == true.spectral.tag:
+        if _is_same_form(fitted, true):
             for parameter, (name, real) in zip(fitted.spectral.parameters, _named(true), strict=True):
                 own = result[f"{fitted.name}.spectral.{name}"]
                 if not parameter.frozen:
                     yield _truth_row(own.name, real.value, own.value, own.error, own.unit)
         yield from _flux_rows(result, fitted, true)
+
+
+def _is_same_form(fitted: SkyModel, true: SkyModel) -> bool:
+    """Whether parameters mean the same: same type, same values of what was held fixed (the reference energy)."""
+    if fitted.spectral.tag != true.spectral.tag or len(fitted.spectral.parameters) != len(true.spectral.parameters):
+        return False
+    pairs = zip(fitted.spectral.parameters, true.spectral.parameters, strict=True)
+    return all(math.isclose(own.value, real.value) for own, real in pairs if own.frozen)
 
 
 def _pairs(models: Models, truth: Models) -> Iterator[tuple[SkyModel, SkyModel]]:
@@ -158,7 +166,7 @@ def _named(model: SkyModel) -> Iterator[tuple[str, Any]]:
 
 
 def _flux_rows(result: FitResult, fitted: SkyModel, true: SkyModel) -> Iterator[Row]:
-    """Integral flux from 1 to 10 TeV."""
+    """Integral flux from 1 to 10 TeV and differential flux at 1 TeV."""
     low, high = 1 * u.TeV, 10 * u.TeV
     try:
         real = true.spectral.integral(low, high).to_value("cm-2 s-1")
@@ -167,6 +175,10 @@ def _flux_rows(result: FitResult, fitted: SkyModel, true: SkyModel) -> Iterator[
     except (HliError, ValueError):
         return
     yield _truth_row(f"{fitted.name}: flux, 1–10 TeV", real, found, error.to_value("cm-2 s-1"), "cm-2 s-1")
+    unit = "cm-2 s-1 TeV-1"
+    real, found = (model.spectral(low).to_value(unit) for model in (true, fitted))
+    error = fitted.spectral.dnde_error(low, result.models.covariance_of(fitted.name)).to_value(unit)
+    yield _truth_row(f"{fitted.name}: dN/dE at 1 TeV", real, found, error, unit)
 
 
 def _truth_row(name: str, true: Any, fitted: Any, error: Any, unit: str) -> Row:

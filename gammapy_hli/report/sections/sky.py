@@ -90,7 +90,7 @@ def _sketch(material: Material, step: str, datasets: list[SpectrumDataset], name
     else:
         words = f"On region, {min(n_off)} to {max(n_off)} off regions a run, and pointing positions"
     grey = "; excluded sky in gray" if exclusion is not None else ""
-    return FigureBlock(figure_svg(figure, f"sky-{name}"), f"{words}{grey}.", tall=True)
+    return FigureBlock(figure_svg(figure, f"sky-{name}"), f"{words}{grey}.", shape="tall")
 
 
 def _pointings(dataset: SpectrumDataset) -> SkyCoord | None:

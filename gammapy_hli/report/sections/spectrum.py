@@ -78,7 +78,7 @@ def _figure(material: Material, source: str, step: str | None) -> FigureBlock:
         words.append(f"Error bars are {points.n_sigma:g} σ.")
         if arrows:
             words.append(f"Arrows are upper limits at {points.n_sigma_ul:g} σ where √TS is below 2.")
-    return FigureBlock(figure_svg(figure, f"spectrum-{source}-{step}"), " ".join(words))
+    return FigureBlock(figure_svg(figure, f"spectrum-{source}-{step}"), " ".join(words), shape="wide")
 
 
 def fitted_range(fit: FitMaterial) -> tuple[float, float] | None:
