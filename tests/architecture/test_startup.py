@@ -1,0 +1,94 @@
+"""The start-up budget: help, template and schema stay free of numerics, and quick."""
+
+import pkgutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import gammapy_hli
+from gammapy_hli.cli.main import main
+
+LIGHT = ("base", "core", "run", "components", "tools", "cli", "analysis")
+HEAVY = ("numpy", "astropy", "scipy", "regions", "iminuit", "matplotlib", "jinja2", "tqdm", "dask", "IPython")
+CLI = "import sys; from gammapy_hli.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+COMMANDS = {
+    "help": ["--help"],
+    "run help": ["run", "--help"],
+    "reduction help": ["reduction", "--help"],
+    "template": ["config", "template"],
+    "schema": ["config", "schema"],
+}
+
+
+def run_python(code, *arguments):
+    """What a fresh interpreter prints, and its time [s]."""
+    start = time.perf_counter()
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, time.perf_counter() - start
+
+
+def light_modules():
+    """Names of all modules that must load without numerics."""
+    folder = Path(gammapy_hli.__file__).parent
+    names = ["gammapy_hli"]
+    for part in LIGHT:
+        names.append(f"gammapy_hli.{part}")
+        names += [found.name for found in pkgutil.walk_packages([str(folder / part)], f"gammapy_hli.{part}.")]
+    return names
+
+
+def test_light_modules_load_nothing_heavy():
+    """One process, all modules in turn; the first that brings something heavy in is named."""
+    code = """
+import importlib, sys
+heavy = sys.argv[1].split()
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+    found = [other for other in heavy if other in sys.modules]
+    if found:
+        sys.exit(f"{name} loads {found}")
+"""
+    run_python(code, " ".join(HEAVY), *light_modules())
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_commands_without_data_load_nothing_heavy(arguments):
+    code = f"""
+import sys
+from gammapy_hli.cli.main import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as stop:
+    code = stop.code
+found = [name for name in {HEAVY} if name in sys.modules]
+if code or found:
+    sys.exit(f"exit code {{code}}, loaded {{found}}")
+"""
+    run_python(code, *arguments)
+
+
+def best_extra(code, *arguments):
+    """Least time [s] beyond that of a bare interpreter, of five."""
+    bare = min(run_python("pass")[1] for _ in range(5))
+    return min(run_python(code, *arguments)[1] for _ in range(5)) - bare
+
+
+def test_import_costs_nothing():
+    assert best_extra("import gammapy_hli") < 0.1
+
+
+@pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
+def test_commands_without_data_are_quick(arguments):
+    """0.3 s; a processor that others keep busy gets as much again."""
+    seconds = min(run_python(CLI, *arguments)[1] for _ in range(5))
+    assert seconds < 0.6, f"{seconds:.2f} s"
+
+
+def test_main_is_the_function_that_the_executable_calls():
+    assert callable(main)
