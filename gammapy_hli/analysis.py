@@ -4,15 +4,17 @@ What a call makes is the same, and stands in the same files, as what the command
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any, Self
 
 from traitlets.config import Config
 
-from gammapy_hli.base.errors import ConfigError, MissingStepError, Problem, sort_problems
+from gammapy_hli.base.errors import PYTHON, ConfigError, MissingStepError, Problem, sort_problems
+from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.components.general import General
-from gammapy_hli.core.chain import Chain, steps_of, wire
+from gammapy_hli.core.chain import Chain, steps_of, tool_slots, wire
 from gammapy_hli.core.component import Component, Slot
 from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.inputs import missing_inputs
@@ -80,6 +82,30 @@ class Analysis(Component):
     def default_steps(self) -> tuple[str, ...]:
         """Steps that run where none are named, by the type of the reduction."""
         return DEFAULT_STEPS[self.reduction.stored("type")]
+
+    def check(self) -> Iterable[Problem]:
+        """Sources that steps name must be in the model that they get."""
+        return self._unknown_sources(read_files=False)
+
+    def _unknown_sources(self, *, read_files: bool) -> Iterator[Problem]:
+        chain = wire(self)
+        for step in chain.steps:
+            tool = self[step]
+            wanted = tool.stored("source") if "source" in tool.members() else None
+            makers = [name for name in chain.before(step) if name.partition("@")[0] == "model"]
+            if wanted is None or len(makers) != 1 or makers[0] in self._given:
+                continue
+            model = self[makers[0]]
+            if model.has_bad_values or (model.stored("file") is not None and not read_files):
+                continue
+            names = list(model.sources) if model.stored("file") is None else list(model.finish().names)
+            if names and wanted not in names:
+                place = model.origin_of("file" if model.stored("file") is not None else "sources")
+                yield tool.problem(
+                    "source",
+                    f"'{wanted}' is not a source of the model ({place}), which has {', '.join(names)}",
+                    hint=did_you_mean(wanted, names).strip() or None,
+                )
 
     # -- PIG 12's calls ------------------------------------------------------------------------------------------
 
@@ -151,8 +177,8 @@ class Analysis(Component):
         self,
         until: str | None = None,
         *,
-        only: Collection[str] | None = None,
-        force: bool | Collection[str] = (),
+        only: Collection[str] | str | None = None,
+        force: bool | Collection[str] | str = (),
         context: RunContext | None = None,
         overwrite: bool = False,
     ) -> Self:
@@ -178,7 +204,7 @@ class Analysis(Component):
             outdir=outdir,
             context=context or self.context(),
             memory=self._memory,
-            wish=Wish(until=until, only=only, force=force, given=self._given),
+            wish=self._wish(until, only, force),
             config_text=None if outdir is None else effective_yaml(self, outdir),
             overwrite=overwrite,
         )
@@ -187,10 +213,16 @@ class Analysis(Component):
                 self._given.discard(decision.step)
         return self
 
-    def plan(self, until: str | None = None, force: bool | Collection[str] = ()) -> Plan:
+    def plan(
+        self,
+        until: str | None = None,
+        *,
+        only: Collection[str] | str | None = None,
+        force: bool | Collection[str] | str = (),
+    ) -> Plan:
         """What `run` would do, and why; nothing is written."""
         self.check_ready()
-        wish = Wish(until=until, force=force, given=self._given)
+        wish = self._wish(until, only, force)
         return plan_chain(self.run_steps(), outdir=self._outdir(), memory=self._memory, wish=wish)
 
     def status(self) -> list[StepStatus]:
@@ -232,6 +264,8 @@ class Analysis(Component):
         MissingStepError
             It is not there; the message names the call that makes it.
         """
+        if step not in steps_of(self):
+            self._refuse_unknown(step.partition("@")[0], list(tool_slots(type(self))))
         steps = self.run_steps([step])
         store = ProductStore(steps, self._outdir(), self._memory)
         if store.manifest(step) is None:
@@ -273,7 +307,10 @@ class Analysis(Component):
     def read(cls, folder: str | os.PathLike[str]) -> Self:
         """The session in an outdir, with its options; products are read when they are asked for."""
         path = FilePath(folder) / CONFIG_FILE
-        return cls(path, {"general": {"outdir": os.fspath(folder)}})
+        session = cls(path, {"general": {"outdir": os.fspath(folder)}})
+        manifests = ProductStore(session.run_steps(), folder).manifests()
+        session._given = {name for name, found in manifests.items() if found is not None and found.status == "given"}
+        return session
 
     # -- parts for those who drive it ------------------------------------------------------------------------------
 
@@ -286,6 +323,8 @@ class Analysis(Component):
         """ConfigError with everything that keeps the steps from running."""
         problems, _ = check_tree(self, complete=True)
         errors = [problem for problem in problems if problem.severity == "error" and not self._is_given(problem)]
+        if not errors:
+            errors = list(self._unknown_sources(read_files=True))
         if errors:
             raise ConfigError(sort_problems(errors))
 
@@ -312,6 +351,19 @@ class Analysis(Component):
         general = self.general
         return RunContext(n_jobs=general.n_jobs, on_error=general.on_error, progress=Progress(enabled=show_progress))
 
+    def _wish(self, until: str | None, only: Collection[str] | str | None, force: bool | Collection[str] | str) -> Wish:
+        chosen = (only,) if isinstance(only, str) else only
+        forced = (force,) if isinstance(force, str) else force
+        for name in (*([until] if until else ()), *(chosen or ()), *(forced if not isinstance(forced, bool) else ())):
+            self._refuse_unknown(name, steps_of(self))
+        return Wish(until=until, only=chosen, force=forced, given=self._given)
+
+    def _refuse_unknown(self, step: str, steps: Collection[str]) -> None:
+        """ConfigError with a suggestion where there is no such step."""
+        if step not in steps:
+            hint = f"{did_you_mean(step, steps)} Steps: {', '.join(steps)}".strip()
+            raise ConfigError(Problem("unknown-step", "", f"'{step}' is not one of the steps.", PYTHON, hint=hint))
+
     def _outdir(self) -> FilePath | None:
         return self.general.outdir if self.general.store else None
 
@@ -323,9 +375,11 @@ class Analysis(Component):
 
     def _run_one(self, section: str, label: str, options: Mapping[str, Any] | None = None) -> Self:
         step = self._step_name(section, label)
-        if options:
-            self[step].update(options)
-        self._add_step(step)
+        with self._undone_on_error():
+            if options:
+                self[step].update(options)
+            self._add_step(step)
+            self.check_ready()
         steps = {each.name: each for each in self.run_steps()}
         store = ProductStore(list(steps.values()), self._outdir(), self._memory)
         for source in steps[step].input_steps if section != "report" else ():
@@ -335,6 +389,20 @@ class Analysis(Component):
                     f"or run(until='{step}')"
                 )
         return self.run(only={step})
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        """Steps and labelled instances are as before where the block fails, so that the next call can succeed."""
+        steps, labelled = self.stored("steps"), set(self._children)
+        try:
+            yield
+        except ConfigError:
+            if self.stored("steps") != steps:
+                self.steps = steps
+            for name in set(self._children) - labelled:
+                if "@" in name:
+                    del self._children[name]
+            raise
 
     def _add_step(self, step: str) -> None:
         """Make sure that a step that is called is one of ``steps``."""

@@ -51,11 +51,14 @@ class Arguments:
         Options of the configuration.
     words : list of str
         Words that belong to neither.
+    known : tuple of str
+        All flags of the command, for suggestions.
     """
 
     flags: argparse.Namespace
     options: list[OptionWords] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
+    known: tuple[str, ...] = ()
 
 
 def common_parser(program: str, description: str = "", usage: str | None = None) -> Parser:
@@ -124,7 +127,7 @@ def split(parser: Parser, argv: Sequence[str], positional: int = 0) -> Arguments
     if len(words) > positional:
         stray = words[positional]
         raise UsageError(f"unexpected word '{stray}'.{_hint_for_word(stray, known)}")
-    return Arguments(parser.parse_args(flags), options, words)
+    return Arguments(parser.parse_args(flags), options, words, tuple(known))
 
 
 def _values_of(action: argparse.Action, token: str, rest: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, add_run_flags, color, common_parser, split
-from gammapy_hli.cli.session import check_inputs, resolve_session, warn
+from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_session, warn
 from gammapy_hli.core.chain import step_name
 from gammapy_hli.core.help_text import help_text
 
@@ -100,8 +100,10 @@ def _execute(arguments: Arguments, *, until: str | None = None, only: list[str] 
     chosen = None if only is None else [str(_known(analysis, name)) for name in only]
     forced = _forced(analysis, arguments)
     check_inputs(analysis)
+    if flags.log_file:
+        check_log_file(flags.log_file, analysis, flags.config)
     if flags.dry_run:
-        print(analysis.plan(until=last, force=forced))
+        print(analysis.plan(last, only=chosen, force=forced))
         return 0
     with _told(analysis, flags):
         warn(resolved, logger)

@@ -71,6 +71,8 @@ def check(argv: list[str]) -> int:
         raise
     if arguments.flags.inputs:
         check_inputs(analysis)
+        for step in steps_of(analysis):
+            analysis[step].check_inputs()
     if arguments.flags.json:
         print("[]" if not resolved.warnings else ConfigError(resolved.warnings).to_json())
     else:

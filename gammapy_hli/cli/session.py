@@ -1,12 +1,17 @@
 """From a command line to an `Analysis`: files, options, and where a session without ``-c`` is found."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gammapy_hli.analysis import Analysis
-from gammapy_hli.base.errors import ConfigError, InputError, Problem
+from gammapy_hli.base.errors import COMMAND_LINE, ConfigError, InputError, Problem
+from gammapy_hli.base.suggest import suggest
 from gammapy_hli.cli.arguments import Arguments, OptionWords, UsageError
+from gammapy_hli.core.chain import steps_of
+from gammapy_hli.core.inputs import named_paths
 from gammapy_hli.core.resolve import Resolved, resolve
 from gammapy_hli.core.scalar_traits import Bool
 from gammapy_hli.core.sources import CommandLine, FileSource, Source
@@ -36,7 +41,20 @@ def resolve_session(arguments: Arguments, prefix: str = "", *, complete: bool = 
     ]
     files = _files(flags.config, options)
     sources: list[Source] = [FileSource(path) for path in files]
-    return resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
+    resolved = resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
+    steps = steps_of(resolved.root)
+    if prefix and prefix not in steps:
+        options.append(("steps", (*steps, prefix), "label"))
+        resolved = resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
+    return replace(resolved, problems=tuple(_with_flags(problem, arguments.known) for problem in resolved.problems))
+
+
+def _with_flags(problem: Problem, flags: Sequence[str]) -> Problem:
+    """A problem with a flag as suggestion, where an unknown name on the command line looks more like one."""
+    if problem.code != "unknown-key" or problem.file != COMMAND_LINE or "Did you mean" in (problem.hint or ""):
+        return problem
+    found = suggest(f"--{problem.path}", flags)
+    return problem if found is None else replace(problem, hint=f"Did you mean '{found}'?")
 
 
 def with_switches(options: Sequence[OptionWords]) -> list[OptionWords]:
@@ -95,6 +113,19 @@ def check_inputs(analysis: Analysis) -> None:
     if any(problem.code == "variable" for problem in problems):
         raise ConfigError(problems)
     raise InputError("\n  ".join(["inputs are missing:", *(_line(problem) for problem in problems)]))
+
+
+def check_log_file(name: str, analysis: Analysis, configs: Sequence[str]) -> None:
+    """UsageError where the log cannot be written there, or would be written into an input."""
+    path = Path(name)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise UsageError(f"--log-file {name}: {what}; expected the name of a file in a folder that is there")
+    inputs = {named.real: named.path for named in named_paths(analysis) if named.trait.role == "input"}
+    inputs |= {os.path.realpath(config): f"the configuration {config}" for config in configs}
+    real = os.path.realpath(path)
+    if real in inputs:
+        raise UsageError(f"--log-file {name}: is also the input {inputs[real]}; nothing is written to an input")
 
 
 def _line(problem: Problem) -> str:

@@ -5,7 +5,7 @@ from gammapy_hli.cli.arguments import UsageError, common_parser, split
 from gammapy_hli.components.simulation import Simulation
 from gammapy_hli.core.help_text import help_text
 from gammapy_hli.core.resolve import resolve
-from gammapy_hli.core.sources import CommandLine, FileSource
+from gammapy_hli.core.sources import CommandLine, FileSource, Source
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
         return 0
     if not arguments.words:
         raise UsageError("no folder for the store.", f"Write e.g. {PROGRAM} simulate my-store --n_runs 4")
-    sources = [*(FileSource(path) for path in flags.config), CommandLine(arguments.options)]
+    sources: list[Source] = [*(FileSource(path) for path in flags.config), CommandLine(arguments.options)]
     simulation = resolve(Simulation, sources, complete=True).build()
     from gammapy_hli.engine.simulate.store import simulate_store  # late: loads numpy and astropy
 

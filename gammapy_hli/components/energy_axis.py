@@ -29,7 +29,8 @@ class EnergyAxis(Component):
     )
 
     def check(self) -> Iterable[Problem]:
-        if self.stored("edges") is None and self.number_of("min") >= self.number_of("max"):
+        low, high = self.number_of("min"), self.number_of("max")
+        if self.stored("edges") is None and low is not None and high is not None and low >= high:
             yield self.problem(
                 "min",
                 f"{self.place_of('min')} is not below max {self.place_of('max')}",

@@ -20,6 +20,15 @@ class Exclusion(Component):
     pixel = Quantity("0.05 deg", unit="deg", above="0 deg", help="Pixel of the grid that the regions are drawn on.")
     width = Quantity("7.5 deg", unit="deg", above="0 deg", help="Width of that grid, centered on the target.")
 
+    def check_inputs(self) -> None:
+        """InputError or ConfigError where the mask or a region cannot be read."""
+        from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
+
+        if self.mask is not None:
+            ExclusionMask.read(self.mask)
+        for spec in self.regions:
+            make_regions(spec)
+
     def exclusion_mask(self, center: "SkyCoord") -> "ExclusionMask | None":
         """The mask that the engine works with; None where nothing is excluded.
 

@@ -90,14 +90,40 @@ def missing_inputs(root: Component, steps: Sequence[str] | None = None) -> list[
     return problems
 
 
-def output_conflicts(root: Component) -> Iterator[Problem]:
-    """Outputs that are also given as input; the problem names both places."""
+def output_conflicts(root: Component, steps: Sequence[str] = ()) -> Iterator[Problem]:
+    """Outputs that are an input, or inside one, or that hold one where a step writes; the problem names both places.
+
+    Parameters
+    ----------
+    root : Component
+    steps : sequence of str, optional
+        Names of the folders below an output folder that are replaced.
+    """
     listed = list(named_paths(root))
-    inputs = {named.real: named for named in listed if named.trait.role == "input" and named.real is not None}
+    inputs = [named for named in listed if named.trait.role == "input" and named.real is not None]
     for named in listed:
-        if named.trait.role == "output" and named.real in inputs:
-            other = inputs[named.real]
-            message = (
-                f"'{named.written}' is also the input '{other.path}' ({other.origin}); nothing is written to an input"
-            )
-            yield named.origin.problem("output-is-input", named.path, message, hint="Choose another folder.")
+        if named.trait.role != "output" or named.real is None:
+            continue
+        for other in inputs:
+            how = _conflict(named.real, str(other.real), other.trait.folder, steps)
+            if how is not None:
+                message = (
+                    f"'{named.written}' {how} the input '{other.path}' ({other.origin}); nothing is written to an input"
+                )
+                yield named.origin.problem("output-is-input", named.path, message, hint="Choose another folder.")
+                break
+
+
+def _conflict(output: str, given: str, is_folder: bool, steps: Sequence[str]) -> str | None:
+    """How writing to a path would touch an input, in words; None where it would not."""
+    if output == given:
+        return "is also"
+    if is_folder and _is_inside(output, given):
+        return "lies inside"
+    if any(_is_inside(given, os.path.join(output, step)) for step in steps):
+        return "holds, where a step writes,"
+    return None
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))

@@ -138,7 +138,8 @@ class Option(TraitType[Any, Any]):
         """The canonical form of what stands behind an option on the command line."""
         if len(words) != 1:
             got = "nothing" if not words else " ".join(words)
-            raise InvalidValue(f"got {got}; expected one value: {self.expected()}", None, "words")
+            hint = f'Put it in quotes: "{got}".' if len(words) > 1 else None
+            raise InvalidValue(f"got {got}; expected one value: {self.expected()}", hint, "words")
         return self.check(self.read_word(words[0]))
 
     def read_word(self, word: str) -> Any:

@@ -4,6 +4,7 @@ value(path) = the last setting in the order: files (what they extend first), com
 without label, the default of the slot, the default of the trait.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -83,6 +84,13 @@ class Resolved(Generic[Root]):
         return found
 
 
+_NOT_READ = {
+    *("file-missing", "file-unreadable", "file-too-large", "file-binary", "file-encoding"),
+    *("yaml-syntax", "too-deep", "alias-bomb", "alias-loop", "section"),
+}
+"""Kinds of problems after which nobody knows what else a source would have set."""
+
+
 def resolve(
     root: type[Root] | Root, sources: Iterable[Source], *, strict: bool = False, complete: bool = False
 ) -> Resolved[Root]:
@@ -109,8 +117,10 @@ def resolve(
     problems = reader.problems
     made = root() if isinstance(root, type) else root
     _apply_layers(made, layers, problems)
-    found, chain = check_tree(made, complete=complete)
-    problems += found
+    is_read = not any(problem.severity == "error" for problem in problems if problem.code in _NOT_READ)
+    found, chain = check_tree(made, complete=complete and is_read)
+    meant = _meant_names(problems)
+    problems += [problem for problem in found if not _is_consequence(problem, meant)]
     if strict:
         problems = [replace(problem, severity="error") for problem in problems]
     ordered = sort_problems(dict.fromkeys(problems))
@@ -120,6 +130,19 @@ def resolve(
         tuple(problem for problem in ordered if problem.severity == "warning"),
         chain,
     )
+
+
+def _meant_names(problems: Iterable[Problem]) -> set[str]:
+    """Names that were meant where something unknown stands."""
+    hints = (problem.hint or "" for problem in problems if problem.code == "unknown-key")
+    return {name.partition("@")[0] for hint in hints for name in re.findall("'([^']+)'", hint)}
+
+
+def _is_consequence(problem: Problem, meant: set[str]) -> bool:
+    """Whether something is missing only because its name, or that of its section, is misspelt."""
+    names = problem.path.split(".")
+    above = {".".join(names[: number + 1]).partition("@")[0] for number in range(len(names))}
+    return problem.code == "missing" and bool(meant & {*above, *names})
 
 
 # -- applying ------------------------------------------------------------------------------------------------------
@@ -187,7 +210,7 @@ def check_tree(root: Component, *, complete: bool = False) -> tuple[list[Problem
         problems += _missing(component, complete and runs)
         if runs and not component.has_bad_values:
             problems += _cross_checks(component, complete)
-    problems += output_conflicts(root)
+    problems += output_conflicts(root, chain.steps if chain is not None else ())
     return problems, chain
 
 

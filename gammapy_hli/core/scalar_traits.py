@@ -248,6 +248,8 @@ def missing_path(trait: Path, stored: str, origin: Origin, path: str) -> Problem
         found = expand_path(stored, folder)
     except InvalidValue as error:
         return origin.problem("variable", path, error.message, hint=error.hint)
+    if trait.folder and found.is_file():
+        return origin.problem("input-missing", path, f"{found} is a file; expected a folder")
     if trait.folder and not found.is_dir():
         return origin.problem("input-missing", path, f"folder not found: {found}")
     if not trait.folder and not found.exists():

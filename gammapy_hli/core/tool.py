@@ -105,6 +105,9 @@ class Tool(Component):
         """Give the product."""
         return self.product
 
+    def check_inputs(self) -> None:
+        """Look at what comes from outside the chain, before any step runs; raises where it cannot be used."""
+
     def read_product(self, folder: Path, inputs: AbstractMapping[str, Any] | None = None) -> Any:
         """The product from its files."""
         raise NotImplementedError(f"{type(self).__name__} must define read_product()")

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from gammapy_hli.base.atomic_write import plain_json
-from gammapy_hli.base.errors import ConfigError, FolderError, HliError, InputError, MissingStepError, StepError
+from gammapy_hli.base.errors import (
+    ConfigError,
+    FolderError,
+    HliError,
+    InputError,
+    MissingStepError,
+    Problem,
+    StepError,
+)
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.context import Notes, RunContext
 from gammapy_hli.run.items import ItemStore
@@ -154,6 +162,8 @@ def run_chain(
     allowed = wish.allowed(steps)
     with ExitStack() as stack:
         stack.enter_context(termination_raises())
+        if outdir is not None and not os.path.isdir(outdir):  # nothing is made where nothing can run
+            _Runner(ProductStore(steps, outdir, memory), RunContext(), wish, allowed).check_before_work()
         if outdir is not None:
             folder = check_folder(outdir, overwrite=overwrite)
             lock = stack.enter_context(FolderLock(folder))
@@ -218,17 +228,28 @@ class _Runner:
         self.decisions: list[Decision] = []
 
     def check_before_work(self) -> None:
-        """Missing input files and missing predecessors, all at once and before any step runs."""
-        to_run = set(_plan(self.store, self.wish, self.allowed).to_run)
-        missing = []
-        for name in to_run:
+        """Missing and unusable inputs and missing predecessors, all at once and before any step runs."""
+        missing: list[str] = []
+        unusable: list[str] = []
+        problems: list[Problem] = []
+        for name in _plan(self.store, self.wish, self.allowed).to_run:
             step = self.store.steps[name]
+            try:
+                _check_inputs(step)
+            except ConfigError as error:
+                problems += error.problems
+            except InputError as error:
+                unusable.append(f"step '{name}': {error}")
             missing += [f"step '{name}': {path}" for path in absolute_files(step.files) if not path.exists()]
             for source in step.input_steps:
                 if source not in self.allowed:
                     self._check_usable(source, name)
+        if problems:
+            raise ConfigError(dict.fromkeys(problems))
         if missing:
-            raise InputError("input files are missing:\n  " + "\n  ".join(sorted(missing)))
+            raise InputError("\n  ".join(["input files are missing:", *sorted(missing)]))
+        if unusable:
+            raise InputError("\n  ".join(["inputs cannot be used:", *unusable] if len(unusable) > 1 else unusable))
 
     def take(self, step: Step) -> None:
         """Run or skip one step; the decision is made anew, as the steps before it have run by now."""
@@ -355,18 +376,29 @@ class _Runner:
         return records
 
 
+def _method(step: Step, name: str) -> Any:
+    """A method that a tool may have, else None; its class is asked, since a component looks for similar options first."""
+    return getattr(step.tool, name) if hasattr(type(step.tool), name) else None
+
+
 def _input_files(step: Step, inputs: Mapping[str, Any]) -> Sequence[str | os.PathLike[str]]:
-    find = getattr(step.tool, "input_files", None)
+    find = _method(step, "input_files")
     return list(find(**inputs)) if find is not None else []
 
 
+def _check_inputs(step: Step) -> None:
+    check = _method(step, "check_inputs")
+    if check is not None:
+        check()
+
+
 def _flags(step: Step, product: Any) -> tuple[str, ...]:
-    find = getattr(step.tool, "flags", None)
+    find = _method(step, "flags")
     return tuple(find(product)) if find is not None else ()
 
 
 def _numbers(step: Step, product: Any) -> dict[str, Any]:
-    find = getattr(step.tool, "summary_numbers", None)
+    find = _method(step, "summary_numbers")
     return dict(plain_json(find(product))) if find is not None else {}
 
 

@@ -43,6 +43,7 @@ def logs_on_stderr(level: str = "info", *, stream: TextIO | None = None) -> Iter
     target = stream if stream is not None else sys.stderr
     handler = _StderrHandler(target)
     handler.setFormatter(_ShortFormatter(use_color=is_color_wanted(target)))
+    handler.setLevel(LEVELS.get(level, logging.NOTSET))
     with _level(level), _attached(handler):
         yield
 
@@ -80,7 +81,7 @@ def _level(level: str) -> Iterator[None]:
         raise ValueError(f"log level is {level!r}; expected one of {', '.join(LEVELS)}")
     root, ours = logging.getLogger(), logging.getLogger(_ROOT)
     before = root.level, ours.level
-    ours.setLevel(LEVELS[level])
+    ours.setLevel(min(LEVELS[level], logging.INFO))  # files tell what is done, however little stderr shows
     root.setLevel(min(LEVELS[level], logging.WARNING) if level == "debug" else logging.WARNING)
     was_captured = logging._warnings_showwarning is not None  # type: ignore[attr-defined]  # the only place that tells
     logging.captureWarnings(True)

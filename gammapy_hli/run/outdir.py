@@ -63,12 +63,21 @@ def mark_folder(folder: Path) -> None:
 
 
 def write_config(folder: Path, text: str) -> None:
-    """Write ``config.yaml`` with the mark by which the folder is known as ours; an equal file is left alone."""
+    """Write ``config.yaml`` with the mark by which the folder is known as ours; an equal file is left alone.
+
+    Raises
+    ------
+    FolderError
+        A ``config.yaml`` is there that a person wrote.
+    """
     marked = text if text.startswith(CONFIG_MARK) else f"{CONFIG_MARK}\n{text}"
     path = folder / CONFIG_FILE
-    with suppress(OSError, UnicodeDecodeError):
-        if path.read_text(encoding="utf-8") == marked:
+    with suppress(FileNotFoundError, UnicodeDecodeError):
+        found = path.read_text(encoding="utf-8")
+        if found == marked:
             return
+        if not found.startswith(CONFIG_MARK):
+            raise FolderError(f"{path} was not written by gammapy_hli and would be replaced; give it another name")
     write_text(path, marked)
 
 

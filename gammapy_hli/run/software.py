@@ -1,5 +1,6 @@
 """Which software does the work: versions of Python and of the packages that decide about results."""
 
+import functools
 import getpass
 import importlib.metadata
 import platform
@@ -36,6 +37,7 @@ def command_words() -> list[str]:
     return list(sys.argv)
 
 
+@functools.cache  # metadata is read from disk, and every step asks
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)

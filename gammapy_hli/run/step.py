@@ -27,7 +27,8 @@ class Step:
         Name with label (``fit@stacked``); the name of its folder.
     tool : object
         Has ``run(context, **inputs)``, ``write_product(product, folder)``, ``read_product(folder, inputs)`` and
-        ``recipe_version``; may have ``summary_numbers(product)``, ``flags(product)`` and ``input_files(**inputs)``.
+        ``recipe_version``; may have ``summary_numbers(product)``, ``flags(product)``, ``input_files(**inputs)`` and
+        ``check_inputs()``, which looks at what comes from outside the chain before any step runs.
     options : mapping of dotted path to Option
         Those that affect the result; ``general.*`` and options about jobs, logs and paths of output are left out here.
     inputs : mapping of str to str or tuple of str

@@ -35,6 +35,10 @@ class ModelTool(Tool):
         """The models file."""
         return [self.file] if self.file is not None else []
 
+    def check_inputs(self) -> None:
+        """The model as it is written must be one; looked at before any step runs."""
+        self.finish()
+
     def finish(self) -> Any:
         from gammapy_hli.engine.models.models_yaml import parse_short, read_models  # late: loads astropy
         from gammapy_hli.engine.models.sky_model import Models

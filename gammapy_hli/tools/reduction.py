@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import InputError, ItemError, Problem, StepError
+from gammapy_hli.base.errors import InputError, ItemError, NothingSelectedError, Problem, StepError
 from gammapy_hli.components.background.background import Background
 from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.components.safe_mask import SafeMask
@@ -70,6 +70,11 @@ class ReductionTool(Tool):
         found = dict.fromkeys(path for observation in observations for path in observation.source.files)
         return [path for path in found if path.exists()]  # a run whose file is gone is dropped with its reason
 
+    def check_inputs(self) -> None:
+        """Regions and masks must be readable; looked at before any step runs."""
+        make_region(self.on_region)
+        self.background.exclusion.check_inputs()
+
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._context = context or RunContext()
         self._observations = inputs["observations"]
@@ -95,8 +100,10 @@ class ReductionTool(Tool):
     def start(self) -> None:
         runs = list(self._observations)
         self._datasets, self._facts = [], []
+        has_failed = False
         for outcome in self._context.map(partial(reduce_run, plan=self._plan), runs, label="reduction"):
             if outcome.error is not None:
+                has_failed = True
                 dataset, facts = None, {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}
                 self._context.logger.debug(outcome.traceback)
             else:
@@ -108,7 +115,8 @@ class ReductionTool(Tool):
             self._facts.append(facts)
         if not self._datasets:
             reasons = "\n  ".join(f"run {facts['name']}: {facts['dropped']}" for facts in self._facts)
-            raise StepError(self.step, f"no run could be reduced:\n  {reasons}")
+            code = StepError.exit_code if has_failed else NothingSelectedError.exit_code
+            raise StepError(self.step, f"no run could be reduced:\n  {reasons}", exit_code=code)
 
     def finish(self) -> Any:
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import Problem
+from gammapy_hli.base.errors import InputError, Problem
 from gammapy_hli.components.cone import ConeSearch
 from gammapy_hli.components.sky import make_position
 from gammapy_hli.core.component import Slot
@@ -49,6 +49,8 @@ class SelectionTool(Tool):
     hdu_index = Str(None, help="Name of the HDU index where it is not hdu-index.fits(.gz).")
     obs_index = Str(None, help="Name of the observation index where it is not obs-index.fits(.gz).")
 
+    _opened: Any = None
+
     def check(self) -> Iterable[Problem]:
         both = set(self.stored("obs_ids") or ()) & set(self.stored("exclude_ids"))
         if both:
@@ -82,6 +84,23 @@ class SelectionTool(Tool):
         found += [self.obs_file] if self.obs_file is not None else []
         return [path for path in dict.fromkeys(found) if path.exists()]
 
+    def check_inputs(self) -> None:
+        """The run numbers must be in the store; looked at before any step runs."""
+        self._opened = self.open_store()
+        for name in ("obs_ids", "exclude_ids", "obs_file"):
+            try:
+                self._opened.check_obs_ids(self._numbers_in(name))
+            except InputError as error:
+                origin = self.origin_of(name)
+                raise InputError(f"{self.dotted_path}.{name} ({origin}): {error}") from None
+
+    def _numbers_in(self, name: str) -> tuple[int, ...]:
+        """Run numbers that an option holds, or the file that it names."""
+        from gammapy_hli.engine.dl3.select import read_run_list  # late: loads astropy
+
+        value = getattr(self, name)
+        return read_run_list(value) if name == "obs_file" and value is not None else tuple(value or ())
+
     def open_store(self) -> Any:
         """The data store, opened."""
         from gammapy_hli.engine.dl3.store import DataStore  # late: loads astropy
@@ -92,18 +111,15 @@ class SelectionTool(Tool):
         from gammapy_hli.engine.dl3.observations import Observations  # late: loads astropy
         from gammapy_hli.engine.dl3.select import select
 
-        store = self.open_store()
+        store, self._opened = self._opened or self.open_store(), None
         return Observations(select(store, self.engine_selection()), store)
 
     def engine_selection(self) -> Any:
         """The options as the engine takes them."""
-        from gammapy_hli.engine.dl3.select import ColumnCut, Selection, read_run_list  # late: loads astropy
+        from gammapy_hli.engine.dl3.select import ColumnCut, Selection  # late: loads astropy
 
-        ids = list(self.obs_ids or ())
-        if self.obs_file is not None:
-            ids += [obs_id for obs_id in read_run_list(self.obs_file) if obs_id not in ids]
         return Selection(
-            obs_ids=tuple(ids) or None,
+            obs_ids=self.named_runs() or None,
             exclude_ids=tuple(self.exclude_ids),
             cone=None if self.cone is None else self.cone.cone(),
             target=None if self.target is None else make_position(self.target),
@@ -116,6 +132,14 @@ class SelectionTool(Tool):
             columns={name: ColumnCut.from_mapping(cut, name) for name, cut in self.columns.items()},
             required_irfs=self.required_irfs,
         )
+
+    def named_runs(self) -> tuple[int, ...]:
+        """Run numbers that are asked for one by one."""
+        return tuple(dict.fromkeys((*self._numbers_in("obs_ids"), *self._numbers_in("obs_file"))))
+
+    def flags(self, product: Any) -> list[str]:
+        """Runs that are left out although no option says so."""
+        return [f"run {obs_id} is left out: {reason}" for obs_id, reason in product.table.failures.items()]
 
     def _time_window(self) -> Any:
         """The wanted time as a good time interval; None for all times."""

@@ -78,6 +78,13 @@ class ObservationTable(Summary):
         return self.table["obs_id"][np.asarray(self.table["selected"])].tolist()
 
     @property
+    def failures(self) -> dict[int, str]:
+        """Runs that passed all cuts, but whose files are missing or cannot be read, with the reason."""
+        failed = set(self.table.meta.get("failed", ()))
+        rows = zip(self.table["obs_id"].tolist(), self.table["reason"].tolist(), strict=True)
+        return {obs_id: str(reason) for obs_id, reason in rows if obs_id in failed}
+
+    @property
     def selected(self) -> Table:
         """Rows of the selected runs."""
         return self.table[np.asarray(self.table["selected"])]

@@ -212,6 +212,14 @@ class _Verdict:
         for row in np.flatnonzero(wrong).tolist():
             self.reject(row, kind, reason(row))
 
+    def failed(self, named: Sequence[int]) -> list[int]:
+        """Runs that no choice of the user leaves out: files missing or unreadable; of the named ones also HDUs."""
+        return [
+            obs_id
+            for obs_id, kinds in zip(self.obs_ids, self.kinds, strict=True)
+            if kinds and (kinds[0] in (NO_FILE, UNREADABLE) or (kinds[0] == NO_HDU and obs_id in named))
+        ]
+
     def nothing_left(self, store: str) -> str:
         counts = Counter(kinds[0] for kinds in self.kinds)
         listed = "; ".join(f"{number} {kind}" for kind, number in counts.most_common())
@@ -221,6 +229,9 @@ class _Verdict:
 
 
 NOT_IN_LIST = "not in obs_ids"
+NO_HDU = "without a required HDU"
+NO_FILE = "with a missing file"
+UNREADABLE = "with an unreadable file"
 
 
 def _ordered_ids(store: DataStore, selection: Selection) -> list[int]:
@@ -245,7 +256,7 @@ def _cut_kinds(verdict: _Verdict, store: DataStore, selection: Selection) -> Non
         missing = store.missing_kinds(verdict.obs_ids[row], required)
         if missing:
             lost = ", ".join(f"'{kind}'" for kind in missing)
-            verdict.reject(row, "without a required HDU", f"no {lost} HDU in the index")
+            verdict.reject(row, NO_HDU, f"no {lost} HDU in the index")
 
 
 def _cut_columns(verdict: _Verdict, store: DataStore, selection: Selection) -> None:
@@ -394,21 +405,23 @@ def _cut_files(verdict: _Verdict, store: DataStore, selection: Selection) -> Non
             if kind in kinds and path not in exists:
                 exists[path] = find_file(path).is_file()
             if kind in kinds and not exists[path]:
-                verdict.reject(row, "with a missing file", f"no such file: {path.name} ({kind})")
+                verdict.reject(row, NO_FILE, f"no such file: {path.name} ({kind})")
                 break
 
 
 def _cut_unreadable(verdict: _Verdict, facts: RunFacts) -> None:
     for row, message in facts.unreadable.items():
         if verdict.is_selected[row]:
-            verdict.reject(row, "with an unreadable file", message)
+            verdict.reject(row, UNREADABLE, message)
 
 
 def _table(facts: RunFacts, verdict: _Verdict, selection: Selection) -> ObservationTable:
     target = selection.reference_position
-    meta = {}
+    meta: dict[str, Any] = {}
     if target is not None:
         meta = {"target_ra_deg": float(target.icrs.ra.deg), "target_dec_deg": float(target.icrs.dec.deg)}
+    failed = verdict.failed(selection.obs_ids or ())
+    meta |= {"failed": failed} if failed else {}
     columns = {name: facts.column(name) for name in ("ra_pnt", "dec_pnt", "offset", "zenith", "livetime")}
     columns |= {
         "obs_id": np.array(facts.obs_ids, dtype=np.int64),
