@@ -377,7 +377,7 @@ class _Runner:
 
 
 def _method(step: Step, name: str) -> Any:
-    """A method that a tool may have, else None; its class is asked, since a component looks for similar options first."""
+    """A method that a tool may have, else None. Its class is asked: a component searches for similar options first."""
     return getattr(step.tool, name) if hasattr(type(step.tool), name) else None
 
 
