@@ -45,10 +45,10 @@ def plot_spectrum(curves: Sequence[Curve], points: Points | None) -> Figure:
         assert points is not None
         _draw_pulls(low, points)
         figure.align_ylabels()
-    ax.set_yscale("log")
     energy_axis(low)
     bounds = _bounds(curves, points)
     if bounds is not None:
+        ax.set_yscale("log")
         ax.set_ylim(*bounds)
     ax.set_ylabel(E2DNDE_LABEL)
     if handles:

@@ -14,8 +14,8 @@ def estimate_pulls(points: FluxPoints, spectral: SpectralModel) -> Array:
     """Signed root of how much the statistic of each point grows when it is moved onto the curve.
 
     For many counts that is (point - curve) / error. The growth is read off the profile of the point (``stat_scan``):
-    its signed root is nearly linear in the norm, also for few counts, and is interpolated. Where the curve lies outside
-    the profile, the error on the side of the curve is taken.
+    its root divided by the distance from the best norm hardly changes along it, starts at one over the error, and is
+    interpolated. Where the curve lies outside the profile, the error on the side of the curve is taken.
 
     Parameters
     ----------
@@ -43,12 +43,14 @@ def estimate_pulls(points: FluxPoints, spectral: SpectralModel) -> Array:
 
 def _from_profile(points: FluxPoints, k: int, expected: float) -> float:
     """The pull of one point from its profile; nan where the curve lies outside."""
-    norm = np.append(points.norm_scan[k], points.norm[k])
-    growth = np.append(points.stat_scan[k], points.stat[k]) - points.stat[k]
-    there = np.isfinite(norm) & np.isfinite(growth)
-    norm, growth = norm[there], growth[there]
-    if not len(norm) or not norm.min() <= expected <= norm.max():
+    distance = points.norm_scan[k] - points.norm[k]
+    with np.errstate(all="ignore"):
+        slope = np.sqrt(np.maximum(points.stat_scan[k] - points.stat[k], 0.0)) / np.abs(distance)
+    distance = np.append(distance, 0.0)
+    slope = np.append(slope, points.n_sigma / points.norm_err[k])
+    there = np.isfinite(slope) & (slope > 0)
+    wanted = expected - points.norm[k]
+    if not there.any() or not distance.min() <= wanted <= distance.max():
         return np.nan
-    order = np.argsort(norm, kind="stable")
-    root = np.sign(norm - points.norm[k]) * np.sqrt(np.maximum(growth, 0.0))
-    return -float(np.interp(expected, norm[order], root[order]))
+    order = np.argsort(distance[there], kind="stable")
+    return -wanted * float(np.interp(wanted, distance[there][order], slope[there][order]))
