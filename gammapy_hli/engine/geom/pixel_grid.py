@@ -35,7 +35,11 @@ class PixelGrid:
     """
 
     def __init__(
-        self, projection: Projection, shape: tuple[int, int], parent: PixelGrid | None = None, slices: Slices | None = None
+        self,
+        projection: Projection,
+        shape: tuple[int, int],
+        parent: PixelGrid | None = None,
+        slices: Slices | None = None,
     ):
         self.projection = projection
         self.shape = shape

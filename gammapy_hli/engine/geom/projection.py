@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 CTYPES = {"icrs": ("RA---", "DEC--"), "fk5": ("RA---", "DEC--"), "galactic": ("GLON-", "GLAT-")}
 _EDGE = 1e-9  # deg that a pixel corner may lie beyond the edge of the sphere by rounding
+_POLE = 1e-8  # deg to which files give the default pole, rounded
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,6 @@ def _poles(wcs: WCS) -> list[tuple[str, float]]:
     plain.wcs.set_pv(wcs.wcs.get_pv())
     plain.wcs.set()
     wcs.wcs.set()
-    if (wcs.wcs.lonpole, wcs.wcs.latpole) == (plain.wcs.lonpole, plain.wcs.latpole):
+    if abs(wcs.wcs.lonpole - plain.wcs.lonpole) < _POLE and abs(wcs.wcs.latpole - plain.wcs.latpole) < _POLE:
         return []
     return [("LONPOLE", float(wcs.wcs.lonpole)), ("LATPOLE", float(wcs.wcs.latpole))]

@@ -101,7 +101,9 @@ class WcsGeometry(Summary):
             raise ValueError(f"geometry: frame is '{self.frame}'; expected one of {', '.join(CTYPES)}")
         if self.projection not in PROJECTIONS:
             hint = did_you_mean(self.projection, PROJECTIONS)
-            raise ValueError(f"geometry: projection is '{self.projection}'; expected a FITS code such as CAR, TAN.{hint}")
+            raise ValueError(
+                f"geometry: projection is '{self.projection}'; expected a FITS code such as CAR, TAN.{hint}"
+            )
         for name in ("crval", "crpix", "cdelt"):
             object.__setattr__(self, name, tuple(float(_) for _ in getattr(self, name)))
         object.__setattr__(self, "shape", tuple(int(_) for _ in self.shape))
@@ -472,5 +474,3 @@ def _trimmed(position: float, size: int, available: int) -> slice | None:
 def _position_text(position: SkyCoord) -> str:
     lon, lat = float(position.spherical.lon.deg), float(position.spherical.lat.deg)
     return f"({lon:.4f}, {lat:.4f}) deg {position.frame.name}"
-
-
