@@ -100,9 +100,12 @@ SPATIAL_ENTRIES: tuple[ModelEntry, ...] = (
             ),
         ),
         "Brightness from a map in a FITS file.",
-        _FRAME,
+        OptionEntry(
+            "frame", "choice", None, ("icrs", "galactic", "fk5"), help="Frame of the map; taken from the file in any case."
+        ),
         _FILE,
         OptionEntry("normalize", "bool", True, help="Scale the map to an integral of one."),
+        OptionEntry("unit", "text", None, help="Unit of a map that is not normalized, where the file has none; sr-1."),
     ),
 )
 
