@@ -21,9 +21,14 @@ def plot_correlation(names: Sequence[str], correlation: np.ndarray) -> Figure:
     longest = max((len(name) for name in names), default=0)
     margin = 0.25 + 0.075 * longest
     rest = max(0.2, HALF_WIDTH - side - margin)
-    figure = new_figure(HALF_WIDTH, side + 0.25 + 0.6 * margin, left=margin + rest / 2, right=rest / 2, bottom=0.15 + 0.6 * margin)
+    figure = new_figure(
+        HALF_WIDTH, side + 0.25 + 0.6 * margin, left=margin + rest / 2, right=rest / 2, bottom=0.15 + 0.6 * margin
+    )
     ax = figure.subplots()
-    ax.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
+    edges = np.arange(len(names) + 1) - 0.5
+    ax.pcolormesh(edges, edges, np.nan_to_num(correlation), cmap="RdBu_r", vmin=-1, vmax=1, edgecolor="white")
+    ax.set_aspect("equal")
+    ax.invert_yaxis()
     labels = [plain_label(name) for name in names]
     ax.set_xticks(range(len(names)), labels, rotation=30, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), labels)

@@ -58,7 +58,7 @@ def plot_counts(
 
 
 def _draw_counts(ax: Axes, edges: np.ndarray, counts: np.ndarray, shown: np.ndarray, color: str, label: str) -> None:
-    """Counts with Poisson errors: the roots of the counts, for none the limit at which the deviance has grown by one."""
+    """Counts with Poisson errors: the roots of the counts, for none where the deviance has grown by one."""
     if not shown.any():
         return
     center = np.sqrt(edges[:-1] * edges[1:])

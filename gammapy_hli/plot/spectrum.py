@@ -86,7 +86,9 @@ def _draw_points(ax: Axes, points: Points) -> list[Line2D | Patch]:
         arrow = {"uplims": True, "fmt": "none", "color": INK, "alpha": 0.65, "linewidth": 1.2, "zorder": 3}
         ax.errorbar(energy[limit], ul[limit], yerr=0.3 * ul[limit], xerr=xerr[:, limit], capsize=2.5, **arrow)
         label = "upper limits"
-        handles.append(Line2D([], [], color=INK, alpha=0.65, marker=r"$\downarrow$", markersize=9, linestyle="none", label=label))
+        handles.append(
+            Line2D([], [], color=INK, alpha=0.65, marker=r"$\downarrow$", markersize=9, linestyle="none", label=label)
+        )
     return handles
 
 

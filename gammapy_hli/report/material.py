@@ -111,7 +111,9 @@ class Material:
     def observations_of(self, reduction: str) -> Any:
         """The observations that a reduction came from; None where they are not there."""
         known = self.links.get(reduction, {}).get("observations", ())
-        return next((self.observations[step] for step in (*known, *self.observations) if step in self.observations), None)
+        return next(
+            (self.observations[step] for step in (*known, *self.observations) if step in self.observations), None
+        )
 
     def fit_of(self, flux_points: str) -> FitMaterial | None:
         """The fit that flux points stand on."""

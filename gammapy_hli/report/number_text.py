@@ -94,7 +94,7 @@ def measured(value: float, error: float | None, errors: tuple[float, float] | No
     if not widths or not math.isfinite(value):
         return _shortest(value)
     largest = max(abs(value), *widths)
-    exponent = math.floor(math.log10(largest))
+    exponent = math.floor(math.log10(float(f"{largest:.1e}")))
     scaled = not -3 <= exponent < 5
     factor = 10.0**-exponent if scaled else 1.0
     decimals = max(0, 1 - math.floor(math.log10(float(f"{min(widths) * factor:.1e}"))))

@@ -75,7 +75,9 @@ class ReportTool(Tool):
         if isinstance(given, Several):
             return given.by_step()
         if type(given) is tuple:
-            return {_MAKERS[role] if number == 0 else f"{_MAKERS[role]}@{number}": item for number, item in enumerate(given)}
+            return {
+                _MAKERS[role] if number == 0 else f"{_MAKERS[role]}@{number}": item for number, item in enumerate(given)
+            }
         step = _MAKERS[role]
         if self._has_analysis:
             links = wire(self.root).links.get(self.step, {}).get(role, ())

@@ -34,7 +34,7 @@ def estimate_pulls(points: FluxPoints, spectral: SpectralModel) -> Array:
         expected = curve / points.ref_dnde
         error = np.where(expected >= points.norm, points.norm_errp, points.norm_errn) / points.n_sigma
         pulls = (points.norm - expected) / error
-    for k in np.flatnonzero(points.success):
+    for k in np.flatnonzero(points.success).tolist():
         from_profile = _from_profile(points, k, float(expected[k]))
         if np.isfinite(from_profile):
             pulls[k] = from_profile

@@ -91,7 +91,7 @@ def _same_axis(datasets: Sequence[SpectrumDataset]) -> list[list[int]]:
 def _summed(
     members: Sequence[SpectrumDataset], counts: Array, background: Array, npred: Array, masks: NDArray[np.bool_]
 ) -> SummedCounts:
-    used = masks.any(axis=0)
+    used = np.logical_or.reduce(masks, axis=0)
     n_used, b_used, p_used = (np.where(masks, values, 0.0).sum(axis=0) for values in (counts, background, npred))
     residual = np.full(len(used), np.nan)
     residual[used] = significance_cash(n_used[used], np.maximum(p_used[used], 1e-300))

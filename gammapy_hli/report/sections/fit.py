@@ -40,7 +40,13 @@ def fit_section(material: Material) -> Section | None:
 
 
 def _parameters(fit: FitMaterial) -> TableBlock:
-    head = [Head("Parameter"), Head("Value"), Head("Unit", is_text=True), Head("State", is_text=True), Head("Bounds", is_text=True)]
+    head = [
+        Head("Parameter"),
+        Head("Value"),
+        Head("Unit", is_text=True),
+        Head("State", is_text=True),
+        Head("Bounds", is_text=True),
+    ]
     rows = [
         Row(
             [

@@ -60,5 +60,7 @@ def _python(steps: tuple[str, ...]) -> str:
         if call is None:
             call = f'analysis.run(until="{step}")'
         lines.append(call.format(label=f'label="{label}"' if label else ""))
-    looks = [_LOOKS[section] for section in dict.fromkeys(step.partition("@")[0] for step in steps) if section in _LOOKS]
+    looks = [
+        _LOOKS[section] for section in dict.fromkeys(step.partition("@")[0] for step in steps) if section in _LOOKS
+    ]
     return "\n".join([*lines, "", *looks]) + "\n"

@@ -97,7 +97,9 @@ def _left_out(observations: Any, shown: bool) -> list[Any]:
             text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them were not asked for."
         else:
             reasons = "; ".join(f"{kind} ({number})" for kind, number in counts.most_common(6))
-            text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
+            text = (
+                f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
+            )
         blocks.append(Text(text))
     if asked and len(asked) <= MOST_LEFT_OUT:
         rows = [Row([Cell(str(row["obs_id"])), Cell(str(row["reason"]), is_text=True)], muted=True) for row in asked]

@@ -176,9 +176,7 @@ def _theta2(material: Material, step: str, datasets: list[SpectrumDataset], name
     figure = plot_theta2(edges.value, found.on, found.off, found.off_error, shape)
     has_off = any(len(getattr(dataset, "regions_off", ())) for dataset in datasets)
     where = (
-        "the off regions that lie far enough from it"
-        if has_off
-        else "the position on the other side of each pointing"
+        "the off regions that lie far enough from it" if has_off else "the position on the other side of each pointing"
     )
     text = f"Events above {plain(low.value)} TeV around the target and around {where}, normalized."
     return FigureBlock(figure_svg(figure, f"theta2-{name}"), text)
