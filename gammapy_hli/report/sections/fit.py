@@ -32,7 +32,7 @@ def fit_section(material: Material) -> Section | None:
         if rows:
             unit = Head("Unit", is_text=True)
             head = [Head("Parameter"), Head("True"), Head("Fitted"), unit, Head("Difference", "σ")]
-            blocks.append(TableBlock(head, rows, caption=f"Simulated truth and the {material.main_fit.title}"))
+            blocks.append(TableBlock(head, rows, caption=_truth_caption(material.main_fit, material.truth)))
     matrices = [matrix for fit in material.fits if (matrix := _matrix(fit)) is not None]
     if matrices:
         blocks.append(Figures(matrices))
@@ -147,6 +147,13 @@ def _truth_rows(result: FitResult, truth: Models) -> Iterator[Row]:
                 if not parameter.frozen:
                     yield _truth_row(own.name, real.value, own.value, own.error, own.unit)
         yield from _flux_rows(result, fitted, true)
+
+
+def _truth_caption(fit: FitMaterial, truth: Models) -> str:
+    """What is compared; a reader must know where the model cannot be the truth."""
+    other = sorted({t.spectral.tag for f, t in _pairs(fit.result.models, truth) if f.spectral.tag != t.spectral.tag})
+    apart = f" The true spectrum is of another type ({', '.join(other)}), so some difference is expected."
+    return f"Simulated truth and the {fit.title}.{apart if other else ''}"
 
 
 def _is_same_form(fitted: SkyModel, true: SkyModel) -> bool:

@@ -20,8 +20,8 @@ GOOD, NOTE, BAD = "good", "note", "bad"
 
 VALIDATION = (
     "The engine behind these numbers is tested against closed forms, against recorded results of gammapy 2.1 on the "
-    "same data, and against simulations with known truth; what agrees how well, and where definitions differ, stands in the "
-    "documentation under Explanation, “How the numbers are checked”."
+    "same data, and against simulations with known truth; what agrees how well, and where definitions differ, stands "
+    "in the documentation under Explanation, “How the numbers are checked”."
 )
 
 
