@@ -19,7 +19,8 @@ from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.region import region_center, region_samples, region_solid_angle
 from gammapy_hli.engine.geom.sphere import icrs_radians, separation, to_fov
 from gammapy_hli.engine.irf.gadf import IrfTable, as_array, check_axes, containment_class, file_label, make_hdu
-from gammapy_hli.engine.irf.interpolate import ResponseGrid, fill_gaps, integrate_power_law
+from gammapy_hli.engine.irf.interpolate import ResponseGrid, fill_gaps, inside, integrate_power_law_of_log
+from gammapy_hli.engine.irf.pixel_weights import PixelWeights
 
 Array = NDArray[np.float64]
 FovAlignment = Literal["RADEC", "ALTAZ", "REVERSE_LON_RADEC"]
@@ -57,9 +58,16 @@ class _Background(Summary):
             [s-1 sr-1]; multiply by the solid angle and the ontime (not the livetime).
         """
         lon, lat = np.broadcast_arrays(fov_lon.to_value("rad"), fov_lat.to_value("rad"))
-        edges = energy.edges_value("TeV")
-        rate = self._rate(edges.reshape(-1, *(1,) * lon.ndim), lon, lat) * self.data.unit.to(_RATE_PER_TEV)
-        return integrate_power_law(edges, rate) << u.Unit("s-1 sr-1")
+        weights, grid = self._weights(lon, lat), self._filled
+        edges, axis = energy.edges_value("TeV"), grid.axes[0]
+        own_edges = energy.edges_value(axis.unit)
+        table = grid.tabulate(own_edges, *(None for _ in grid.axes[1:]))
+        log_rate = np.minimum(weights.places_last(table), grid.log_limit)
+        rate = integrate_power_law_of_log(edges, log_rate + np.log(self.data.unit.to(_RATE_PER_TEV)))
+        known = inside(axis, own_edges)
+        rate[~(known[1:] & known[:-1])] = 0.0
+        rate[:, ~weights.inside | ~np.isfinite(rate).all(axis=0)] = 0.0
+        return rate.reshape(energy.nbin, *lon.shape) << u.Unit("s-1 sr-1")
 
     def integrate_region(
         self, energy: Axis, region: Any, pointing: SkyCoord, *, use_region_center: bool = True
@@ -93,8 +101,13 @@ class _Background(Summary):
         rate = self.integrate(energy, fov_lon * u.rad, fov_lat * u.rad)
         return (rate @ weight) * region_solid_angle(region)
 
-    def _rate(self, energy: Array, lon: Array, lat: Array) -> Array:
-        """Rate in the unit of the data at energies [TeV] and field-of-view coordinates [rad]."""
+    @property
+    def _filled(self) -> ResponseGrid:
+        """Grid of the logarithm of the rate, in the unit of the file, first axis energy, without gaps."""
+        raise NotImplementedError
+
+    def _weights(self, lon: Array, lat: Array) -> PixelWeights:
+        """Weights of the other axes of the grid at field-of-view coordinates [rad]."""
         raise NotImplementedError
 
 
@@ -131,9 +144,9 @@ class Background2D(_Background):
         values = self._grid.evaluate(energy.to_value(self.energy.unit), offset.to_value(self.offset.unit))
         return (values << self.data.unit).to(RATE)
 
-    def _rate(self, energy: Array, lon: Array, lat: Array) -> Array:
-        theta = (separation(lon, lat, 0.0, 0.0) * u.rad).to_value(self.offset.unit)
-        return self._filled.evaluate((energy * u.TeV).to_value(self.energy.unit), theta)
+    def _weights(self, lon: Array, lat: Array) -> PixelWeights:
+        theta = separation(lon, lat, 0.0, 0.0) * u.rad.to(self.offset.unit)
+        return PixelWeights.at(self._filled.axes[1:], theta)
 
     def to_hdu(self) -> fits.BinTableHDU:
         """GADF table; reading it gives the same response bit by bit."""
@@ -216,10 +229,10 @@ class Background3D(_Background):
         )
         return (self._grid.evaluate(*coordinates) << self.data.unit).to(RATE)
 
-    def _rate(self, energy: Array, lon: Array, lat: Array) -> Array:
+    def _weights(self, lon: Array, lat: Array) -> PixelWeights:
         sign = -1.0 if self.fov_alignment == "REVERSE_LON_RADEC" else 1.0
-        x, y = (sign * lon * u.rad).to_value(self.fov_lon.unit), (lat * u.rad).to_value(self.fov_lat.unit)
-        return self._filled.evaluate((energy * u.TeV).to_value(self.energy.unit), x, y)
+        x, y = sign * lon * u.rad.to(self.fov_lon.unit), lat * u.rad.to(self.fov_lat.unit)
+        return PixelWeights.at(self._filled.axes[1:], x, y)
 
     def to_hdu(self) -> fits.BinTableHDU:
         """GADF table; reading it gives the same response bit by bit."""

@@ -16,6 +16,7 @@ from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.irf.gadf import IrfTable, as_array, check_axes, containment_class, file_label, make_hdu
 from gammapy_hli.engine.irf.interpolate import ResponseGrid, inside
+from gammapy_hli.engine.irf.pixel_weights import PixelWeights
 
 Array = NDArray[np.float64]
 
@@ -84,9 +85,13 @@ class EnergyDispersion(Summary):
             Rows sum to at most 1; entries below 1e-8 are 0.
         """
         true = energy_true.center_value("TeV")
-        theta = np.asarray(offset.to_value("deg"))[..., None, None] * u.deg
-        density = self.evaluate(true[:, None] * u.TeV, self.migra.center, theta)
-        steps = density * self.migra.width.to_value("")
+        theta = np.asarray(offset.to_value(self.offset.unit))
+        weights = PixelWeights.at((self.offset,), theta)
+        table = self._grid.tabulate(energy_true.center_value(self.energy_true.unit), None, None)
+        density = np.clip(weights.places_first(table), 0.0, None)
+        density[~weights.inside] = 0.0
+        density[~np.isfinite(density)] = 0.0
+        steps = density.reshape(*theta.shape, *density.shape[1:]) * self.migra.width.to_value("")
         total = steps.sum(axis=-1, keepdims=True)
         cumulative = np.zeros((*steps.shape[:-1], self.migra.nbin + 1))
         np.cumsum(steps / np.where(total > 0, total, 1.0), axis=-1, out=cumulative[..., 1:])

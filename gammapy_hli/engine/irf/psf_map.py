@@ -1,8 +1,12 @@
-"""Point spread functions on the pixels of a coarse map."""
+"""Point spread functions on the pixels of a coarse map, and the kernels that convolve maps with them.
+
+The profiles come from the response of one run (`make_psf_map`) or from a sum of runs (engine/datasets/map_stack.py).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,8 +16,16 @@ from astropy.coordinates import SkyCoord
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
+from gammapy_hli.engine.irf.interpolate import ResponseGrid, inside
+from gammapy_hli.engine.irf.pixel_weights import PixelWeights
+from gammapy_hli.engine.irf.psf import Psf, default_rad_axis
+from gammapy_hli.engine.irf.psf_table import PsfTable
 
 EXPOSURE_UNIT = u.Unit("m2 s")
+KERNEL_CONTAINMENT = 0.999  # fraction of the photons that a kernel holds
+KERNEL_PRECISION = 12  # steps of a kernel in the diameter that holds 68 % of the photons
+MAX_OVERSAMPLING = 4
+_RAD_STEPS = 20  # steps of containment radii in each bin of rad
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,12 +58,90 @@ class PsfMap(Summary):
         object.__setattr__(self, "exposure", frozen_exposure("psf", self.exposure, (shape[0], *shape[2:])))
 
     def at(self, position: SkyCoord) -> np.ndarray:
-        """Profile at a position, bilinear between pixels, shape (nt, nrad) [sr-1]."""
-        x, y = self.geometry.position_to_pixel(position)
-        rows, row_weights = _linear(float(y), self.geometry.shape[0])
-        columns, column_weights = _linear(float(x), self.geometry.shape[1])
+        """Profile at a position, bilinear between pixels, shape (nt, nrad) [sr-1].
+
+        Where the nearest pixel has no response, the nearest one that has is taken.
+        """
+        x, y = (float(_) for _ in self.geometry.position_to_pixel(position))
+        row, column = (int(_) for _ in self.geometry.pixel_index(x, y))
+        valid = self._valid
+        if (row < 0 or not valid[row, column]) and valid.any():
+            y, x = nearest_valid(valid, x, y)
+        rows, row_weights = _linear(y, self.geometry.shape[0])
+        columns, column_weights = _linear(x, self.geometry.shape[1])
         corners = self.data[:, :, rows][..., columns].astype(np.float64)
         return corners @ column_weights @ row_weights
+
+    def containment_radius(self, fraction: float, position: SkyCoord) -> u.Quantity:
+        """Radius [deg] that holds a fraction of the photons at a position, shape (nt,).
+
+        The nearest of the centers of the rad axis divided 20 times finer, as gammapy takes it (NUMERICS B.8).
+        """
+        return self._containment_radius(fraction, self.at(position)) << u.deg
+
+    def kernel(self, position: SkyCoord, geometry: WcsGeometry, max_radius: Any = None) -> np.ndarray:
+        """Kernels for the convolution of maps, one for each true energy: float64, shape (nt, k, k), k odd, sum 1.
+
+        The profile at the position is evaluated around the center of the target geometry, on pixels that are up to
+        4 times finer, out to the radius of 99.9 % containment of each energy, and summed to pixels (NUMERICS B.8).
+        Energies without response have kernels of 0.
+
+        Parameters
+        ----------
+        position : SkyCoord
+            Where the source is.
+        geometry : WcsGeometry
+            Of the map that will be convolved.
+        max_radius : Quantity, optional
+            Largest radius of the kernel.
+        """
+        profile = self.at(position)
+        radius = self._containment_radius(KERNEL_CONTAINMENT, profile)
+        if max_radius is not None:
+            radius = np.minimum(radius, u.Quantity(max_radius).to_value("deg"))
+        pixel = float(geometry.pixel_size.to_value("deg").max())
+        diameter = 2 * self._containment_radius(0.68, profile) / pixel
+        factors = np.minimum(np.ceil(KERNEL_PRECISION / diameter), MAX_OVERSAMPLING).astype(int)
+        whole = geometry.to_odd_npix(radius.max() * u.deg)
+        kernels = np.zeros((len(profile), *whole.shape))
+        separations: dict[tuple[int, int], np.ndarray] = {}
+        for values, size, factor, kernel in zip(profile, radius, factors, kernels, strict=True):
+            part = geometry.to_odd_npix(size * u.deg)
+            n = part.shape[0]
+            if (n, factor) not in separations:
+                fine = part.upsample(int(factor))
+                separations[n, factor] = fine.separation(*geometry.own_radians(whole.center))
+            fine_kernel = self._interpolate(values, np.rad2deg(separations[n, factor]))
+            margin = (whole.shape[0] - n) // 2
+            inner = slice(margin, margin + n)
+            kernel[inner, inner] = fine_kernel.reshape(n, factor, n, factor).sum(axis=(1, 3))
+        total = kernels.sum(axis=(1, 2), keepdims=True)
+        return np.divide(kernels, total, out=np.zeros_like(kernels), where=total > 0)
+
+    def _interpolate(self, profile: np.ndarray, rad: np.ndarray) -> np.ndarray:
+        """Profile (nrad,) at distances [deg], linear between the centers of rad, extrapolated, >= 0."""
+        centers = self.rad.center_value("deg")
+        values = np.interp(rad, centers, profile)
+        for edge, inner, beyond in ((0, 1, rad < centers[0]), (-1, -2, rad > centers[-1])):
+            slope = (profile[edge] - profile[inner]) / (centers[edge] - centers[inner])
+            values[beyond] = profile[edge] + slope * (rad[beyond] - centers[edge])
+        return np.clip(values, 0.0, None)
+
+    def _containment_radius(self, fraction: float, profile: np.ndarray) -> np.ndarray:
+        """Radius [deg] from profiles (nt, nrad)."""
+        edges = self.rad.edges_value("deg")
+        cumulative = np.cumsum(profile * _rings(self.rad), axis=1)
+        steps = np.arange(self.rad.nbin * _RAD_STEPS + 1) / _RAD_STEPS
+        fine = np.interp(steps, np.arange(self.rad.nbin + 1), edges)
+        rad = 0.5 * (fine[1:] + fine[:-1])
+        contained = PixelWeights.at((Axis.from_nodes(edges[1:] * u.deg, "rad", "lin"),), rad)
+        values = np.clip(contained.places_last(cumulative), 0.0, None) * contained.inside
+        return rad[np.argmin(np.abs(values - fraction), axis=1)]
+
+    @cached_property
+    def _valid(self) -> np.ndarray:
+        """Pixels with any response, shape (ny, nx)."""
+        return (self.data > 0).any(axis=(0, 1))
 
     def summary(self) -> dict[str, Any]:
         """Size and ranges."""
@@ -60,6 +150,66 @@ class PsfMap(Summary):
             "energy_true": f"{self.energy_true.edges[0]:.4g} to {self.energy_true.edges[-1]:.4g}",
             "rad": f"{self.rad.nbin} bins to {self.rad.edges[-1]:.4g}",
         }
+
+
+def make_psf_map(
+    psf: Psf,
+    position: SkyCoord,
+    geometry: WcsGeometry,
+    energy_true: Axis,
+    rad: Axis | None = None,
+    exposure: Any = None,
+) -> PsfMap:
+    """The PSF of one run on the pixels of a map.
+
+    The response is evaluated at the centers of energy and rad and at the offset of each pixel, and divided by its sum
+    over rad, sum of 2 pi r dr times the density (NUMERICS B.8).
+
+    Parameters
+    ----------
+    psf : PsfTable, Psf3Gauss or PsfKing
+    position : SkyCoord
+        Where the telescopes pointed.
+    geometry : WcsGeometry
+        Pixels of the response.
+    energy_true, rad : Axis
+        Axes of the map; rad is that of `default_rad_axis` where it is not given.
+    exposure : Quantity, shape (nt, ny, nx) [m2 s], optional
+        Weight when maps are stacked.
+    """
+    rad = default_rad_axis() if rad is None else rad
+    offset = geometry.separation_from(position)
+    density = _density(psf, energy_true, rad, np.rad2deg(offset).ravel())
+    total = np.einsum("ijk,j->ik", density, _rings(rad))[:, np.newaxis]
+    np.divide(density, total, out=density, where=total > 0)
+    return PsfMap(geometry, energy_true, rad, density.reshape(*density.shape[:2], *geometry.shape), exposure)
+
+
+def _density(psf: Psf, energy_true: Axis, rad: Axis, offset: np.ndarray) -> np.ndarray:
+    """Density [sr-1] at centers of energy and rad and at offsets [deg]: float32, shape (nt, nrad, n)."""
+    if not isinstance(psf, PsfTable):
+        where = energy_true.center[:, None, None], rad.center[:, None], offset * u.deg
+        return np.nan_to_num(psf.evaluate(*where).value).astype(np.float32)
+    energies, radii = energy_true.center_value(psf.energy_true.unit), rad.center_value(psf.rad.unit)
+    table = ResponseGrid(psf.axes, psf.data.to_value("sr-1")).tabulate(energies, None, radii)
+    table[~inside(psf.energy_true, energies)] = 0.0
+    table[:, :, ~inside(psf.rad, radii)] = 0.0
+    weights = PixelWeights.at((psf.offset,), offset * u.deg.to(psf.offset.unit))
+    density = weights.places_last(np.moveaxis(table, 1, 2)).astype(np.float32)
+    density[..., ~weights.inside] = 0.0
+    return np.nan_to_num(np.clip(density, 0.0, None, out=density), copy=False)
+
+
+def _rings(rad: Axis) -> np.ndarray:
+    """Solid angle [sr] of the rings of rad, 2 pi r dr, shape (nrad,)."""
+    return 2 * np.pi * rad.center_value("rad") * rad.width.to_value("rad")
+
+
+def nearest_valid(valid: np.ndarray, x: float, y: float) -> tuple[float, float]:
+    """Row and column of the pixel with a response that is nearest to a place in pixels."""
+    rows, columns = np.nonzero(valid)
+    nearest = int(np.argmin(np.hypot(rows - y, columns - x)))
+    return float(rows[nearest]), float(columns[nearest])
 
 
 def frozen_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -82,7 +232,7 @@ def frozen_exposure(name: str, exposure: Any, shape: tuple[int, ...]) -> u.Quant
 
 
 def _linear(position: float, n: int) -> tuple[list[int], np.ndarray]:
-    """Two indices and their weights for linear interpolation, extrapolating from the outer two; one pixel is constant."""
+    """Indices and weights of linear interpolation, beyond the outer two pixels too; one pixel is constant."""
     if n == 1:
         return [0], np.ones(1)
     low = int(np.clip(np.floor(position), 0, n - 2))

@@ -1,0 +1,82 @@
+"""Linear interpolation of many tables at the same places, such as all pixels of a map: the weights are found once.
+
+Responses are known on few nodes of offset or field-of-view coordinates. A map of a response is a table on these nodes,
+one row an energy, times a sparse matrix with two weights (offset) or four (longitude and latitude) a pixel. That is
+the same number as multilinear interpolation at every pixel and energy gives.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.engine.geom.axes import Axis, scale
+from gammapy_hli.engine.irf.interpolate import cells, inside
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PixelWeights:
+    """Weights of the nodes of some axes at places.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n_places, n_nodes)
+        Weights; every row sums to 1, beyond the outer nodes with negative entries (extrapolation).
+    inside : bool array, shape (n_places,)
+        Whether the place lies between the outer edges of all axes.
+    shape : tuple of int
+        Number of nodes of each axis.
+    """
+
+    matrix: csr_array
+    inside: NDArray[np.bool_]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def at(cls, axes: Sequence[Axis], *coordinates: Array) -> PixelWeights:
+        """Weights at places.
+
+        Parameters
+        ----------
+        axes : sequence of Axis
+            Axes of the tables, in the order of their last dimensions.
+        coordinates : array
+            One for each axis in its unit, of one shape; they are taken flat.
+        """
+        flat = [np.ravel(x) for x in coordinates]
+        n_places, shape = len(flat[0]), tuple(axis.nbin for axis in axes)
+        corners: list[tuple[NDArray[np.intp], Array]] = [(np.zeros(n_places, dtype=np.intp), np.ones(n_places))]
+        for axis, x in zip(axes, flat, strict=True):
+            if axis.nbin == 1:
+                continue
+            low, fraction = cells(scale(axis.center.value, axis.interp), scale(x, axis.interp))
+            sides = ((low, 1.0 - fraction), (low + 1, fraction))
+            corners = [(i * axis.nbin + j, v * w) for (i, v), (j, w) in itertools.product(corners, sides)]
+        from scipy.sparse import csr_array  # late: spectra do without
+
+        index = np.stack([i for i, _ in corners], axis=1).ravel()
+        weights = np.stack([w for _, w in corners], axis=1).ravel()
+        rows = np.arange(n_places + 1) * len(corners)
+        matrix = csr_array((weights, index, rows), shape=(n_places, int(np.prod(shape))))
+        within = np.logical_and.reduce([inside(axis, x) for axis, x in zip(axes, flat, strict=True)])
+        return cls(matrix, within, shape)
+
+    def places_first(self, table: Array) -> Array:
+        """Values at the places, shape (n_places, ...), of a table of shape (..., *shape)."""
+        rows = table.shape[: table.ndim - len(self.shape)]
+        nodes = table.reshape(-1, self.matrix.shape[1])
+        return (self.matrix @ np.ascontiguousarray(nodes.T)).reshape(-1, *rows)
+
+    def places_last(self, table: Array) -> Array:
+        """Values at the places, shape (..., n_places), of a table of shape (..., *shape)."""
+        return np.moveaxis(self.places_first(table), 0, -1)
