@@ -1,8 +1,8 @@
 """FITS form of maps: an image and the table of its axes, as gammapy writes and reads them (NUMERICS C.1).
 
-An image NAME has WCS keywords, AXCOLSi, INTERPi, WCSSHAPE, BANDSHDU, META and BUNIT; the table NAME_BANDS lists the bins
-of all axes but the two of the sky, the fastest one first. Numbers in headers keep all digits, nothing depends on the
-date: the same map gives the same bytes. A geometry, axes and data are read back bitwise.
+An image NAME has WCS keywords, AXCOLSi, INTERPi, WCSSHAPE, BANDSHDU, META and BUNIT; the table NAME_BANDS lists the
+bins of all axes but the two of the sky, the fastest one first. Numbers in headers keep all digits, nothing depends on
+the date: the same map gives the same bytes. Geometry, axes and data are read back bitwise.
 """
 
 from __future__ import annotations

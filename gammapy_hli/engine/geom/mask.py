@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.region import parse_regions
+from gammapy_hli.engine.geom.region_image import region_mask_on, region_pixels
 from gammapy_hli.engine.geom.sphere import from_icrs
 from gammapy_hli.engine.geom.tangent import TangentPlane
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,14 @@ class ExclusionMask(Summary):
         wcs = plane.to_wcs("icrs")
         allowed = np.ones(plane.shape, dtype=bool)
         for region in parse_regions(regions):
-            allowed &= ~_rasterize(region, wcs, plane.shape)
+            allowed &= ~region_pixels(_extended(region), wcs, plane.shape)
         return cls(allowed, wcs)
+
+    @classmethod
+    def from_regions_on(cls, regions: Any, geometry: WcsGeometry) -> ExclusionMask:
+        """Mask on the pixels of a geometry that excludes those whose centers lie in any of the regions."""
+        extended = [_extended(region) for region in parse_regions(regions)]
+        return cls(region_mask_on(geometry, extended, inside=False), geometry.to_wcs())
 
     @classmethod
     def read(cls, path: Path | str) -> ExclusionMask:
@@ -110,6 +118,36 @@ class ExclusionMask(Summary):
         row = np.rint(np.where(inside, y, 0)).astype(np.intp)
         return np.where(inside, self.data[row, column], True)
 
+    def on(self, geometry: WcsGeometry) -> NDArray[np.bool_]:
+        """Whether each pixel of a geometry is allowed, (ny, nx): by the nearest pixel of this mask, True outside.
+
+        Where both lie on one grid the mask is copied; else every pixel center is looked up. Cutouts of one large
+        geometry are better served by slices of the mask on that geometry.
+        """
+        own = self._geometry
+        if own is None:
+            return self.is_allowed(*geometry.icrs())
+        if geometry.is_aligned(own):
+            return self._copied_to(geometry, own)
+        lonlat = geometry.lonlat() if own.frame == geometry.frame else from_icrs(*geometry.icrs(), own.frame)
+        row, column = own.index(*lonlat)
+        return np.where(row >= 0, self.data[row, column], True)
+
+    def _copied_to(self, geometry: WcsGeometry, own: WcsGeometry) -> NDArray[np.bool_]:
+        allowed = np.ones(geometry.shape, dtype=bool)
+        shared = geometry.overlap(own)
+        if shared is not None:
+            allowed[shared[0]] = self.data[shared[1]]
+        return allowed
+
+    @cached_property
+    def _geometry(self) -> WcsGeometry | None:
+        """The grid of the mask; None where its WCS is none of ours (distorted, another frame)."""
+        try:
+            return WcsGeometry.from_wcs(self.wcs, self.data.shape)  # type: ignore[arg-type]
+        except ValueError:
+            return None
+
     def excluded_directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """icrs directions (lon, lat) [rad] of the centers of all excluded pixels."""
         return self._excluded
@@ -142,28 +180,7 @@ class ExclusionMask(Summary):
         return x.reshape(lon.shape), y.reshape(lon.shape)
 
 
-def _rasterize(region: Any, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixels whose centers lie in a region, shape (ny, nx)."""
-    from regions import PixCoord  # late: slow to load, needed only where there is a region
-
-    name = type(region).__name__
-    if name == "PointSkyRegion":
+def _extended(region: Any) -> Any:
+    if type(region).__name__ == "PointSkyRegion":
         raise ValueError("a point excludes nothing; give a circle with a radius")
-    rows, columns = np.indices(shape)
-    if name == "CircleSkyRegion" and region.meta.get("include", True):
-        x, y, scale = _local_scale(region.center, wcs)
-        return np.hypot(columns - x, rows - y) < region.radius.to_value(u.rad) * scale
-    return np.asarray(region.to_pixel(wcs).contains(PixCoord(columns, rows)))
-
-
-def _local_scale(center: SkyCoord, wcs: WCS) -> tuple[float, float, float]:
-    """Pixel (x, y) of a direction, and pixels per [rad] from there to the north of its own frame.
-
-    A circle far from the center of the projection is an ellipse in pixels; the convention (of regions up to 0.11, and
-    so of gammapy 2.1) is to draw it as a circle with the scale along north. `regions` took the mean scale later.
-    """
-    step = 1 * u.arcsec
-    north = center.directional_offset_by(0 * u.deg, step)
-    x, y = wcs.world_to_pixel(center)
-    x_north, y_north = wcs.world_to_pixel(north)
-    return float(x), float(y), float(np.hypot(x_north - x, y_north - y) / step.to_value(u.rad))
+    return region

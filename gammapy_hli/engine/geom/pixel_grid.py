@@ -53,7 +53,8 @@ class PixelGrid:
         if cut is not None:
             return cut[0], cut[1]
         ny, nx = self.shape
-        return _frozen(*self.projection.to_sky(np.arange(nx)[None, :], np.arange(ny)[:, None]))
+        lon, lat = self.projection.to_sky(np.arange(nx)[None, :], np.arange(ny)[:, None])
+        return _frozen(lon), _frozen(lat)
 
     @cached_property
     def icrs(self) -> tuple[Array, Array]:
@@ -63,7 +64,8 @@ class PixelGrid:
         cut = self._cut_from_parent("icrs")
         if cut is not None:
             return cut[0], cut[1]
-        return _frozen(*to_icrs(*self.lonlat, self.projection.frame))
+        lon, lat = to_icrs(*self.lonlat, self.projection.frame)
+        return _frozen(lon), _frozen(lat)
 
     @cached_property
     def solid_angle(self) -> Array:
@@ -73,7 +75,7 @@ class PixelGrid:
             return cut[0]
         ny, nx = self.shape
         lon, lat = self.projection.to_sky(np.arange(nx + 1)[None, :] - 0.5, np.arange(ny + 1)[:, None] - 0.5)
-        return _frozen(pixel_solid_angle(lon, lat))[0]
+        return _frozen(pixel_solid_angle(lon, lat))
 
     def _cut_from_parent(self, name: str) -> tuple[Array, ...] | None:
         """Views of the parent's arrays, where it has them, or would be asked for a good part of them."""
@@ -146,7 +148,6 @@ def _cross(east1: Array, north1: Array, east2: Array, north2: Array) -> Array:
     return east1 * north2 - north1 * east2
 
 
-def _frozen(*arrays: Array) -> tuple[Array, ...]:
-    for array in arrays:
-        array.flags.writeable = False
-    return arrays
+def _frozen(array: Array) -> Array:
+    array.flags.writeable = False
+    return array

@@ -64,7 +64,7 @@ class SkyMap(Summary):
         data.flags.writeable = False
         if data.shape != self.shape:
             raise ValueError(
-                f"map: data have shape {data.shape}; expected {self.shape} for axes ({', '.join([*names, 'lat', 'lon'])})"
+                f"map: data have shape {data.shape}; expected {self.shape} for ({', '.join([*names, 'lat', 'lon'])})"
             )
         object.__setattr__(self, "data", data)
 
@@ -186,7 +186,7 @@ class SkyMap(Summary):
         position = self._position(name)
         axes = list(self.axes)
         axes[position] = axes[position].slice(start, stop)
-        part = tuple([*[slice(None)] * position, slice(start, stop)])
+        part = (*[slice(None)] * position, slice(start, stop))
         return replace(self, axes=tuple(axes), data=self.data[part])
 
     def image(self, *index: int) -> SkyMap:

@@ -1,11 +1,11 @@
 """Images of the sky: which pixel is where, and cutouts, larger and finer grids made from one another.
 
-`projection.py` does the arithmetic, `pixel_grid.py` keeps the coordinates of all pixels, `sky_map.py` adds axes and data.
+`projection.py` does the arithmetic, `pixel_grid.py` keeps the coordinates of all pixels, `sky_map.py` adds axes and
+data, `region_image.py` says which pixels lie in a region.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
