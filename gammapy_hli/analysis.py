@@ -6,6 +6,7 @@ What a call makes is the same, and stands in the same files, as what the command
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Self
 
@@ -199,12 +200,13 @@ class Analysis(Component):
         """
         self.check_ready()
         outdir = self._outdir()
+        wish = self._wish(until, only, force)
         self._result = run_chain(
-            self.run_steps(),
+            self._with_what_is_there(self.run_steps(), wish.only),
             outdir=outdir,
             context=context or self.context(),
             memory=self._memory,
-            wish=self._wish(until, only, force),
+            wish=wish,
             config_text=None if outdir is None else effective_yaml(self, outdir),
             overwrite=overwrite,
         )
@@ -389,6 +391,25 @@ class Analysis(Component):
                     f"or run(until='{step}')"
                 )
         return self.run(only={step})
+
+    def _with_what_is_there(self, steps: list[Step], only: Collection[str] | None) -> list[Step]:
+        """A step that gathers whatever there is, run alone, takes the products that are there by now."""
+        if only is None:
+            return steps
+        store = ProductStore(steps, self._outdir(), self._memory)
+        missing = {step.name for step in steps if step.name not in only and store.manifest(step.name) is None}
+        return [self._without(step, missing) if step.name in only else step for step in steps]
+
+    def _without(self, step: Step, missing: Collection[str]) -> Step:
+        """The step without those of the inputs it gathers that come from missing steps."""
+        kept: dict[str, str | tuple[str, ...]] = {}
+        for role, named in step.inputs.items():
+            sources = (named,) if isinstance(named, str) else named
+            if role in step.tool.gathers:
+                sources = tuple(source for source in sources if source not in missing)
+            if sources:
+                kept[role] = sources[0] if len(sources) == 1 else sources
+        return replace(step, inputs=kept)
 
     @contextmanager
     def _undone_on_error(self) -> Iterator[None]:
