@@ -30,6 +30,11 @@ WRONG = {
         "The tool kit knows no gamma rays",
     ),
     "the engine imports traitlets": ("engine/stats/cash.py", "import traitlets\n", "The engine knows no options"),
+    "the engine imports a component": (
+        "engine/stats/cash.py",
+        "import gammapy_hli.components.cone\n",
+        "The engine stands below the components",
+    ),
     "datasets import the fit": ("engine/datasets/stack.py", "import gammapy_hli.engine.fit.fit\n", "Engine"),
     "a tool imports matplotlib": ("tools/fit.py", "import matplotlib\n", "Pictures are made in plot"),
     "run imports a tool": ("run/step.py", "import gammapy_hli.tools.fit\n", "Configuration tower"),

@@ -1,5 +1,6 @@
 """The start-up budget: help, template and schema stay free of numerics, and quick."""
 
+import json
 import pkgutil
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import pytest
 
 import gammapy_hli
 from gammapy_hli.cli.main import main
+from gammapy_hli.engine.models.models_yaml import parse_short
+from gammapy_hli.engine.simulate.plan import SimulationPlan
+from gammapy_hli.engine.simulate.store import simulate_store
 
 LIGHT = ("base", "core", "run", "components", "tools", "cli", "analysis")
 HEAVY = ("numpy", "astropy", "scipy", "regions", "iminuit", "matplotlib", "jinja2", "tqdm", "dask", "IPython")
@@ -71,6 +75,29 @@ if code or found:
     sys.exit(f"exit code {{code}}, loaded {{found}}")
 """
     run_python(code, *arguments)
+
+
+def test_spectra_are_analyzed_without_scipy(tmp_path):
+    """Half of the time and memory of a small analysis is what it imports; scipy would add a fifth."""
+    spectrum = {"type": "pl", "index": 2.6, "amplitude": "4e-11 cm-2 s-1 TeV-1", "reference": "1 TeV"}
+    source = {"crab": {"spectral": spectrum}}
+    simulate_store(tmp_path / "store", SimulationPlan(models=parse_short(source), n_runs=1))
+    code = """
+import json, sys
+from gammapy_hli import Analysis
+Analysis(json.loads(sys.argv[1])).run(until="flux_points")
+found = [name for name in ("scipy", "jinja2", "tqdm", "matplotlib.pyplot") if name in sys.modules]
+if found:
+    sys.exit(f"loaded {found}")
+"""
+    options = {
+        "general.outdir": str(tmp_path / "out"),
+        "selection.datastore": str(tmp_path / "store"),
+        "reduction.on_region": {"circle": {"center": "83.633 deg, 22.0145 deg", "radius": "0.11 deg"}},
+        "model.sources": source,
+        "flux_points.sensitivity": True,
+    }
+    run_python(code, json.dumps(options))
 
 
 def best_extra(code, *arguments):

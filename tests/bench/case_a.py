@@ -68,12 +68,14 @@ def run_process(command: list[str]) -> tuple[float, float]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as after an installation
     start = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"failed with exit code {process.returncode}: {' '.join(command)}")
+    with tempfile.TemporaryFile("w+") as messages:
+        process = subprocess.Popen(command, env=environment, stdout=messages, stderr=messages)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            messages.seek(0)
+            raise SystemExit(f"{messages.read()}\nexit code {process.returncode}: {' '.join(command)}")
     return seconds, usage.ru_maxrss / 1024
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+FEW_PLACES = 16
+
 
 @dataclass(frozen=True, eq=False)
 class PixelWeights:
@@ -30,7 +32,7 @@ class PixelWeights:
 
     Parameters
     ----------
-    matrix : csr_array, shape (n_places, n_nodes)
+    matrix : csr_array, FewRows where places are few, shape (n_places, n_nodes)
         Weights; every row sums to 1, beyond the outer nodes with negative entries (extrapolation).
     inside : bool array, shape (n_places,)
         Whether the place lies between the outer edges of all axes.
@@ -38,7 +40,7 @@ class PixelWeights:
         Number of nodes of each axis.
     """
 
-    matrix: csr_array
+    matrix: csr_array | FewRows
     inside: NDArray[np.bool_]
     shape: tuple[int, ...]
 
@@ -62,12 +64,9 @@ class PixelWeights:
             low, fraction = cells(scale(axis.center.value, axis.interp), scale(x, axis.interp))
             sides = ((low, 1.0 - fraction), (low + 1, fraction))
             corners = [(i * axis.nbin + j, v * w) for (i, v), (j, w) in itertools.product(corners, sides)]
-        from scipy.sparse import csr_array  # late: spectra do without
-
-        index = np.stack([i for i, _ in corners], axis=1).ravel()
-        weights = np.stack([w for _, w in corners], axis=1).ravel()
-        rows = np.arange(n_places + 1) * len(corners)
-        matrix = csr_array((weights, index, rows), shape=(n_places, int(np.prod(shape))))
+        index = np.stack([i for i, _ in corners], axis=1)
+        weights = np.stack([w for _, w in corners], axis=1)
+        matrix = _make_matrix(weights, index, (n_places, int(np.prod(shape))))
         within = np.logical_and.reduce([inside(axis, x) for axis, x in zip(axes, flat, strict=True)])
         return cls(matrix, within, shape)
 
@@ -80,3 +79,36 @@ class PixelWeights:
     def places_last(self, table: Array) -> Array:
         """Values at the places, shape (..., n_places), of a table of shape (..., *shape)."""
         return np.moveaxis(self.places_first(table), 0, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class FewRows:
+    """The matrix of the few places of a spectrum, without loading sparse matrices; gives the same to the last bit.
+
+    Parameters
+    ----------
+    weights, index : arrays, shape (n_places, n_corners)
+        What the corners count, and their nodes.
+    shape : tuple of int
+        (n_places, n_nodes).
+    """
+
+    weights: Array
+    index: NDArray[np.intp]
+    shape: tuple[int, int]
+
+    def __matmul__(self, nodes: Array) -> Array:
+        total = np.zeros((self.shape[0], nodes.shape[1]))
+        for corner in range(self.weights.shape[1]):
+            total += self.weights[:, corner, None] * nodes[self.index[:, corner]]
+        return total
+
+
+def _make_matrix(weights: Array, index: NDArray[np.intp], shape: tuple[int, int]) -> csr_array | FewRows:
+    """Weights and nodes of the corners, shape (n_places, n_corners), as a matrix of shape (n_places, n_nodes)."""
+    if shape[0] <= FEW_PLACES:
+        return FewRows(weights, index, shape)
+    from scipy.sparse import csr_array  # late: spectra do without
+
+    rows = np.arange(shape[0] + 1) * weights.shape[1]
+    return csr_array((weights.ravel(), index.ravel(), rows), shape=shape)
