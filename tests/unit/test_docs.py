@@ -201,7 +201,9 @@ def test_flags_of_every_command_are_described(command, capsys):
     actions = ("template", "check", "show", "schema", "docs") if command.name == "config" else ("",)
     for action in filter(None, actions) if command.name == "config" else actions:
         main([command.name, *([action] if action else []), "--help"])
-        flags = re.findall(r"^  (?:-\w,? ?\S*,? ?)?(--[a-z-]+)", capsys.readouterr().out.partition("\noptions:\n  --")[0], re.M)
+        flags = re.findall(
+            r"^  (?:-\w,? ?\S*,? ?)?(--[a-z-]+)", capsys.readouterr().out.partition("\noptions:\n  --")[0], re.M
+        )
         missing = [flag for flag in flags if f"`{flag}" not in page]
         assert not missing, f"command-line.md does not describe {missing} of {command.name} {action}"
 
@@ -212,6 +214,19 @@ def test_configurations_that_pages_show_are_valid(page):
     assert shown
     for block in shown:
         Analysis(parse_yaml(block.text, page.name).plain())
+
+
+def test_readme_configuration_and_python_run(demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = {block.language: block.text for block in blocks(ROOT / "README.md")}
+    config = re.sub(
+        r"^  datastore:.*\n  obs_ids:.*\n", f"  datastore: {demo / DEMO / 'store'}\n", found["yaml"], flags=re.M
+    )
+    assert config != found["yaml"]
+    Path("crab.yaml").write_text(config, encoding="utf-8")
+    names: dict[str, object] = {}
+    exec(compile(found["python"], "README.md", "exec"), names)
+    assert names["analysis"].fit_result.success
 
 
 def test_readme_has_one_test_command_that_ci_runs():
