@@ -373,6 +373,8 @@ class _Runner:
                 records.append(FileRecord(str(path), self.store.hasher.sha256(path), size))
             except FileNotFoundError:
                 raise InputError(f"input file {path} is missing") from None
+            except PermissionError:
+                raise InputError(f"input file {path} cannot be read (Permission denied)") from None
         return records
 
 
@@ -388,8 +390,11 @@ def _input_files(step: Step, inputs: Mapping[str, Any]) -> Sequence[str | os.Pat
 
 def _check_inputs(step: Step) -> None:
     check = _method(step, "check_inputs")
-    if check is not None:
-        check()
+    try:
+        if check is not None:
+            check()
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from None
 
 
 def _flags(step: Step, product: Any) -> tuple[str, ...]:

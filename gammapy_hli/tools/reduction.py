@@ -1,5 +1,6 @@
 """The reduction: from the events of every selected run to one dataset a run."""
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path as FilePath
@@ -68,7 +69,7 @@ class ReductionTool(Tool):
     def input_files(self, observations: Any) -> list[FilePath]:
         """Files of all selected runs."""
         found = dict.fromkeys(path for observation in observations for path in observation.source.files)
-        return [path for path in found if path.exists()]  # a run whose file is gone is dropped with its reason
+        return [path for path in found if os.access(path, os.R_OK)]  # runs of others are dropped with their reason
 
     def check_inputs(self) -> None:
         """Regions and masks must be readable; looked at before any step runs."""
@@ -111,6 +112,9 @@ class ReductionTool(Tool):
             if dataset is not None:
                 self._datasets.append(dataset)
             else:
+                if self._context.on_error == "stop":
+                    message = f"run {facts['name']}: {facts['dropped']}"
+                    raise StepError(self.step, message, exit_code=InputError.exit_code)
                 self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
             self._facts.append(facts)
         if not self._datasets:

@@ -1,5 +1,6 @@
 """The selection: which runs of a data store are analyzed."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -50,6 +51,7 @@ class SelectionTool(Tool):
     obs_index = Str(None, help="Name of the observation index where it is not obs-index.fits(.gz).")
 
     _opened: Any = None
+    _on_error: str = "skip"
 
     def check(self) -> Iterable[Problem]:
         both = set(self.stored("obs_ids") or ()) & set(self.stored("exclude_ids"))
@@ -82,7 +84,7 @@ class SelectionTool(Tool):
         found = [self.datastore / (self.hdu_index or f"hdu-index{suffix}") for suffix in INDEX_SUFFIXES]
         found += [self.datastore / (self.obs_index or f"obs-index{suffix}") for suffix in INDEX_SUFFIXES]
         found += [self.obs_file] if self.obs_file is not None else []
-        return [path for path in dict.fromkeys(found) if path.exists()]
+        return [path for path in dict.fromkeys(found) if os.path.exists(path)]
 
     def check_inputs(self) -> None:
         """The run numbers must be in the store; looked at before any step runs."""
@@ -107,12 +109,19 @@ class SelectionTool(Tool):
 
         return DataStore.open(self.datastore, self.hdu_index, self.obs_index)
 
+    def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        self._on_error = "skip" if context is None else context.on_error
+
     def finish(self) -> Any:
         from gammapy_hli.engine.dl3.observations import Observations  # late: loads astropy
         from gammapy_hli.engine.dl3.select import select
 
         store, self._opened = self._opened or self.open_store(), None
-        return Observations(select(store, self.engine_selection()), store)
+        selected = Observations(select(store, self.engine_selection()), store)
+        failures = "; ".join(f"run {obs_id}: {reason}" for obs_id, reason in selected.table.failures.items())
+        if failures and self._on_error == "stop":
+            raise InputError(failures)
+        return selected
 
     def engine_selection(self) -> Any:
         """The options as the engine takes them."""
