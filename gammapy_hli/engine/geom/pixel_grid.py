@@ -123,25 +123,23 @@ def pixel_solid_angle(lon: Array, lat: Array) -> Array:
     solid_angle : array, shape (ny, nx)
     """
     sin, cos = np.sin(lat), np.cos(lat)
-    right = _side(lon, sin, cos, (slice(None), slice(None, -1)), (slice(None), slice(1, None)))
-    up = _side(lon, sin, cos, (slice(None, -1), slice(None)), (slice(1, None), slice(None)))
-    down = _side(lon, sin, cos, (slice(1, None), slice(None)), (slice(None, -1), slice(None)))
+    right, _ = _sides(lon[:, 1:] - lon[:, :-1], sin[:, :-1], cos[:, :-1], sin[:, 1:], cos[:, 1:])
+    up, down = _sides(lon[1:] - lon[:-1], sin[:-1], cos[:-1], sin[1:], cos[1:])
     first = _cross(*(_[1:] for _ in right), *(_[:, :-1] for _ in down))
     second = _cross(*(_[:, 1:] for _ in up), *(_[:-1] for _ in right))
     return np.abs(0.5 * (first + second))
 
 
-def _side(lon: Array, sin: Array, cos: Array, start: Slices, stop: Slices) -> tuple[Array, Array]:
-    """Sides of pixels as vectors (east, north) [rad] seen from their start, as long as the separation."""
-    dlon = lon[stop] - lon[start]
-    cos_dlon = np.cos(dlon)
-    east = np.sin(dlon) * cos[stop]
-    north = sin[stop] * cos[start] - cos[stop] * sin[start] * cos_dlon
+def _sides(dlon: Array, sin1: Array, cos1: Array, sin2: Array, cos2: Array) -> tuple[tuple[Array, Array], ...]:
+    """Sides of pixels as vectors (east, north) [rad] as long as the separation, from start and from end."""
+    sin_dlon, cos_dlon = np.sin(dlon), np.cos(dlon)
+    east, north = sin_dlon * cos2, sin2 * cos1 - cos2 * sin1 * cos_dlon
     length = np.hypot(east, north)
     with np.errstate(invalid="ignore", divide="ignore"):
-        stretch = np.arctan2(length, sin[start] * sin[stop] + cos[start] * cos[stop] * cos_dlon) / length
+        stretch = np.arctan2(length, sin1 * sin2 + cos1 * cos2 * cos_dlon) / length
     stretch = np.where(length == 0, 1.0, stretch)
-    return east * stretch, north * stretch
+    back = sin1 * cos2 - cos1 * sin2 * cos_dlon
+    return (east * stretch, north * stretch), (-sin_dlon * cos1 * stretch, back * stretch)
 
 
 def _cross(east1: Array, north1: Array, east2: Array, north2: Array) -> Array:

@@ -56,9 +56,10 @@ class Projection:
 
     def to_pixel(self, lon: Any, lat: Any) -> tuple[Array, Array]:
         """Pixel (x, y), counted from 0, of directions [rad] of the own frame; nan where there is none."""
-        lon, lat = np.broadcast_arrays(to_radians(lon), to_radians(lat))
+        lon, lat = to_radians(lon), to_radians(lat)
         if not self.is_plain:
-            return self._by_wcslib(self.wcs.wcs_world2pix, np.rad2deg(lon), np.rad2deg(lat))
+            degrees = np.broadcast_arrays(np.rad2deg(lon), np.rad2deg(lat))
+            return self._by_wcslib(self.wcs.wcs_world2pix, *degrees)
         lon0, lat0 = np.deg2rad(self.crval)
         if self.code == "CAR":
             east, north = to_sky_offset(lon, lat, lon0, lat0)
@@ -70,9 +71,9 @@ class Projection:
 
     def to_sky(self, x: Any, y: Any) -> tuple[Array, Array]:
         """Directions (lon in [0, 2 pi), lat) [rad] of pixels counted from 0; nan off the sphere."""
-        x, y = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         if not self.is_plain:
-            lon, lat = self._by_wcslib(self.wcs.wcs_pix2world, x, y)
+            lon, lat = self._by_wcslib(self.wcs.wcs_pix2world, *np.broadcast_arrays(x, y))
             return np.deg2rad(lon) % (2 * np.pi), np.deg2rad(lat)
         east = (x - (self.crpix[0] - 1)) * self.cdelt[0]
         north = (y - (self.crpix[1] - 1)) * self.cdelt[1]
@@ -161,7 +162,8 @@ def _from_plate_carree(east: Array, north: Array, lon0: float, lat0: float) -> t
     phi = np.deg2rad(np.where(there, east, np.nan))
     theta = np.deg2rad(np.where(there, np.clip(north, -90, 90), np.nan))
     if lat0 == 0:
-        return (lon0 + phi) % (2 * np.pi), theta
+        lon, lat = np.broadcast_arrays((lon0 + phi) % (2 * np.pi), theta)
+        return lon + 0 * lat, lat + 0 * lon  # a pixel is off the sphere in both coordinates
     sin0, cos0, cos = np.sin(lat0), np.cos(lat0), np.cos(theta)
     depth, right, up = cos * np.cos(phi), cos * np.sin(phi), np.sin(theta)
     along, top = cos0 * depth - sin0 * up, sin0 * depth + cos0 * up
