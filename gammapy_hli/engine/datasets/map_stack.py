@@ -1,0 +1,244 @@
+"""The sum of map datasets, one at a time: memory does not grow with their number (NUMERICS B.13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.units import Quantity
+
+from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
+from gammapy_hli.engine.datasets.map_masks import nearest_mask, touched_mask
+from gammapy_hli.engine.datasets.map_stack_irf import IrfSum
+from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
+from gammapy_hli.engine.geom.axes import Axis
+
+if TYPE_CHECKING:
+    from gammapy_hli.engine.dl3.gti import Gti
+    from gammapy_hli.engine.geom.wcs_geometry import Slices, WcsGeometry
+
+
+class MapStacker:
+    """Adds map datasets inside their safe masks into one target.
+
+    With m the safe mask of a dataset and a = any(m) over energy:
+
+    * counts, background, counts_off, acceptance: sum of value m; values that are not finite count as 0
+    * exposure: sum of value a; livetime: sum over datasets with a safe pixel
+    * psf = sum(psf e a) / sum(e a) with e the exposure of the psf, and a in the nearest counts pixel
+    * edisp = sum(edisp e m) / sum(e any(m)), with m where any counts pixel touches: rows sum to less than one where
+      some datasets are masked
+    * acceptance_off = acceptance sum(off) / sum(alpha off); in bins without off counts alpha is sum(alpha off) /
+      sum(off) over all bins
+    * masks: or; gti: union; meta: one entry an observation
+
+    Parameters
+    ----------
+    geometry : WcsGeometry
+        Pixels of the sum. Datasets lie on the same grid and may be smaller or reach beyond it.
+    energy, energy_true : Axis
+    irf_geometry : WcsGeometry, optional
+        Pixels of psf and edisp of the sum; default those of 0.2 deg over the same sky.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy import units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
+    >>> geometry = WcsGeometry.create(SkyCoord(83.63, 22.01, unit="deg"), 2 * u.deg, 0.5 * u.deg)
+    >>> energy = Axis.from_energy_bounds("1 TeV", "10 TeV", nbin=2)
+    >>> true = Axis.from_energy_bounds("1 TeV", "10 TeV", nbin=3, name="energy_true")
+    >>> stacker = MapStacker(geometry, energy, true)
+    >>> for run in ("1", "2"):
+    ...     stacker.add(MapDataset(run, geometry, energy, true, counts=np.ones((2, 4, 4))))
+    >>> float(stacker.result().counts.sum())
+    64.0
+    """
+
+    def __init__(
+        self, geometry: WcsGeometry, energy: Axis, energy_true: Axis, irf_geometry: WcsGeometry | None = None
+    ) -> None:
+        self.geometry = geometry
+        self.energy = energy
+        self.energy_true = energy_true
+        self.irf_geometry = geometry.irf_geometry() if irf_geometry is None else irf_geometry
+        self.n_datasets = 0
+        self._kind: type[MapDataset] | None = None
+        self._sums: dict[str, np.ndarray] = {}
+        self._irfs: dict[str, IrfSum] = {}
+        self._gti: Gti | None = None
+        self._livetime = Quantity(0, "s")
+        self._meta: dict[str, list[Any]] | None = None
+
+    def add(self, dataset: MapDataset) -> None:
+        """Add one dataset; it is not kept.
+
+        Raises
+        ------
+        ValueError
+            Another kind, other axes, another pixel grid, or a place outside of the target. The sum is unchanged.
+        """
+        here, there = self._check(dataset)
+        mask = dataset.safe[(..., *there)]
+        image = mask.any(axis=0)
+        for name in ("counts", "background"):
+            if not (name == "background" and dataset.statistic == "wstat"):
+                self._add_masked(name, getattr(dataset, name), here, there, mask)
+        if dataset.exposure is not None:
+            self._add_masked("exposure", dataset.exposure.value, here, there, image)
+        if isinstance(dataset, MapDatasetOnOff):
+            self._add_off(dataset, here, there, mask)
+        self._add_irfs(dataset)
+        self._add_mask("mask_safe", mask, here)
+        if dataset.mask_fit is not None:
+            self._add_mask("mask_fit", dataset.mask_fit[(..., *there)], here)
+        self._add_facts(dataset, bool(image.any()))
+        self._kind = type(dataset)
+        self.n_datasets += 1
+
+    def result(self, name: str = "stacked") -> MapDataset:
+        """The sum so far.
+
+        Raises
+        ------
+        ValueError
+            Nothing was added.
+        """
+        if self._kind is None:
+            raise ValueError("stack: no datasets given; expected at least one")
+        arrays = {key: values.copy() for key, values in self._sums.items()}
+        if "exposure" in arrays:
+            arrays["exposure"] = Quantity(arrays["exposure"], EXPOSURE_UNIT, copy=False)
+        if issubclass(self._kind, MapDatasetOnOff) and "counts_off" in arrays:
+            arrays["acceptance_off"] = _acceptance_off(arrays)
+            del arrays["background"]
+        return self._kind(
+            name=name,
+            geometry=self.geometry,
+            energy=self.energy,
+            energy_true=self.energy_true,
+            gti=self._gti,
+            livetime=self._livetime,
+            meta=self._meta or {},
+            **{key: irf.result() for key, irf in self._irfs.items()},
+            **arrays,
+        )
+
+    def _check(self, dataset: MapDataset) -> tuple[Slices, Slices]:
+        if self._kind is not None and type(dataset) is not self._kind:
+            raise ValueError(
+                f"stack: {dataset.name} is a {type(dataset).__name__}, those before it are {self._kind.__name__}; "
+                "stack those with and without off counts apart"
+            )
+        for axis in ("energy", "energy_true"):
+            mine, other = getattr(self, axis), getattr(dataset, axis)
+            if not mine.same_as(other):
+                raise ValueError(
+                    f"stack: the {axis} axis of {dataset.name} has {other.nbin} bins from {other.edges[0]:.4g} to "
+                    f"{other.edges[-1]:.4g}, that of the sum {mine.nbin} from {mine.edges[0]:.4g} to "
+                    f"{mine.edges[-1]:.4g}; reduce them with one axis"
+                )
+        try:
+            overlap = self.geometry.overlap(dataset.geometry)
+        except ValueError as error:
+            raise ValueError(f"stack: {dataset.name}: {error}") from None
+        if overlap is None:
+            raise ValueError(f"stack: {dataset.name} lies outside of the map; leave it out")
+        if isinstance(dataset, MapDatasetOnOff) and dataset.safe.any():
+            missing = [_ for _ in ("counts_off", "acceptance", "acceptance_off") if getattr(dataset, _) is None]
+            if missing:
+                raise ValueError(f"stack: {dataset.name} has safe bins but no {', '.join(missing)}; leave it out")
+        for name in ("psf", "edisp"):
+            self._irf_sum(name, dataset)
+        return overlap
+
+    def _irf_sum(self, name: str, dataset: MapDataset) -> IrfSum | None:
+        """The sum that a response of a dataset goes to, checked."""
+        irf = getattr(dataset, name)
+        if irf is None:
+            return None
+        total = self._irfs.get(name) or IrfSum.like(irf, self.irf_geometry)
+        total.check(irf, f"stack: {name} of {dataset.name}")
+        return total
+
+    def _total(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+        if name not in self._sums:
+            self._sums[name] = np.zeros((*shape[:-2], *self.geometry.shape), dtype=dtype)
+        return self._sums[name]
+
+    def _add_masked(self, name: str, values: Any, here: Slices, there: Slices, mask: np.ndarray) -> None:
+        if values is None:
+            return
+        part = values[(..., *there)]
+        total = self._total(name, values.shape)[(..., *here)]
+        np.add(total, part, out=total, where=mask & np.isfinite(part), casting="same_kind")
+
+    def _add_mask(self, name: str, mask: np.ndarray, here: Slices) -> None:
+        self._total(name, mask.shape, bool)[(..., *here)] |= mask
+
+    def _add_off(self, dataset: MapDatasetOnOff, here: Slices, there: Slices, mask: np.ndarray) -> None:
+        for name in ("counts_off", "acceptance", "acceptance_off", "background"):
+            self._add_masked(name, getattr(dataset, name), here, there, mask)
+
+    def _add_irfs(self, dataset: MapDataset) -> None:
+        for name, on_irf in (("psf", nearest_mask), ("edisp", touched_mask)):
+            total, irf = self._irf_sum(name, dataset), getattr(dataset, name)
+            if total is None:
+                continue
+            mask = dataset.safe_image[np.newaxis] if name == "psf" else dataset.safe
+            total.add(irf, on_irf(mask, dataset.geometry, irf.geometry))
+            self._irfs[name] = total
+
+    def _add_facts(self, dataset: MapDataset, is_used: bool) -> None:
+        if is_used:
+            self._livetime = self._livetime + dataset.livetime
+        if dataset.gti is not None:
+            self._gti = dataset.gti if self._gti is None else self._gti.union([self._gti, dataset.gti])
+        if self._meta is None:
+            self._meta = {key: list(entries) for key, entries in dataset.meta.items()}
+        else:
+            common = [key for key in self._meta if key in dataset.meta]
+            self._meta = {key: [*self._meta[key], *dataset.meta[key]] for key in common}
+
+
+def stack_maps(
+    datasets: Iterable[MapDataset],
+    name: str = "stacked",
+    geometry: WcsGeometry | None = None,
+    irf_geometry: WcsGeometry | None = None,
+) -> MapDataset:
+    """Add map datasets inside their safe masks; see MapStacker for the rules.
+
+    Parameters
+    ----------
+    datasets : iterable of MapDataset
+        Of one kind, with equal axes, on one pixel grid; taken one by one.
+    name : str
+    geometry, irf_geometry : WcsGeometry, optional
+        Pixels of the sum and of its responses; default those of the first dataset.
+    """
+    stacker: MapStacker | None = None
+    for dataset in datasets:
+        if stacker is None:
+            irf = dataset.psf or dataset.edisp
+            if irf_geometry is None and geometry is None and irf is not None:
+                irf_geometry = irf.geometry
+            target = dataset.geometry if geometry is None else geometry
+            stacker = MapStacker(target, dataset.energy, dataset.energy_true, irf_geometry)
+        stacker.add(dataset)
+    if stacker is None:
+        raise ValueError("stack: no datasets given; expected at least one")
+    return stacker.result(name)
+
+
+def _acceptance_off(sums: dict[str, Any]) -> np.ndarray:
+    """Off acceptance such that alpha is the mean weighted by off counts."""
+    acceptance, counts_off, background = sums["acceptance"], sums["counts_off"], sums["background"]
+    total_off, total = counts_off.sum(dtype=np.float64), background.sum(dtype=np.float64)
+    if total_off <= 0 or total <= 0:
+        return sums["acceptance_off"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weighted = acceptance * counts_off / background
+    return np.where(counts_off > 0, np.nan_to_num(weighted, posinf=0), acceptance / np.float32(total / total_off))

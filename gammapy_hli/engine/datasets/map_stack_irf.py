@@ -1,0 +1,85 @@
+"""The sum of psf or edisp maps, weighted by their exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from astropy.units import Quantity
+
+from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
+
+
+@dataclass(frozen=True, eq=False)
+class IrfSum:
+    """Running sums of a PsfMap or an EdispKernelMap, in float64.
+
+    Parameters
+    ----------
+    geometry : WcsGeometry
+        Pixels (ny, nx) of the sum.
+    first : PsfMap or EdispKernelMap
+        The first that was added (one pixel of it): kind and axes of all.
+    weighted : ndarray, shape (nt, n, ny, nx)
+        Sum of response times exposure times mask.
+    exposure : ndarray, shape (nt, ny, nx) [m2 s]
+        Sum of exposure where anything is safe.
+    """
+
+    geometry: WcsGeometry
+    first: Any
+    weighted: np.ndarray
+    exposure: np.ndarray
+
+    @classmethod
+    def like(cls, irf: Any, geometry: WcsGeometry) -> IrfSum:
+        """Empty sums with the axes of a response."""
+        n_true, n_second = irf.data.shape[:2]
+        weighted = np.zeros((n_true, n_second, *geometry.shape))
+        corner = irf.geometry.part((slice(0, 1), slice(0, 1))).geometry
+        small = replace(irf, geometry=corner, data=irf.data[..., :1, :1].copy(), exposure=None)
+        return cls(geometry, small, weighted, np.zeros((n_true, *geometry.shape)))
+
+    def check(self, irf: Any, where: str) -> None:
+        """Raise ValueError where a response cannot be added; `where` begins the message."""
+        if irf.exposure is None:
+            raise ValueError(f"{where} has no exposure, which is its weight; leave it out or make it again")
+        for axis in ("energy_true", "rad", "energy"):
+            mine, other = getattr(self.first, axis, None), getattr(irf, axis, None)
+            if mine is not None and (other is None or not mine.same_as(other)):
+                raise ValueError(
+                    f"{where} has another {axis} axis: {other}; expected {mine}. Reduce all runs with one axis"
+                )
+        try:
+            self.geometry.overlap(irf.geometry)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+
+    def add(self, irf: Any, mask: np.ndarray) -> None:
+        """Add a response.
+
+        Parameters
+        ----------
+        irf : PsfMap or EdispKernelMap
+            With exposure.
+        mask : ndarray of bool, shape (n or 1, ny, nx) of the response
+            Where it counts; its exposure counts where any of the n do.
+        """
+        overlap = self.geometry.overlap(irf.geometry)
+        if overlap is None:
+            return
+        here, there = overlap
+        mask = mask[(..., *there)]
+        exposure = np.nan_to_num(irf.exposure.value[(..., *there)].astype(np.float64))
+        part = np.nan_to_num(irf.data[(..., *there)])
+        self.weighted[(..., *here)] += part * exposure[:, np.newaxis] * mask
+        self.exposure[(..., *here)] += exposure * mask.any(axis=0)
+
+    def result(self) -> Any:
+        """The mean response, float32; 0 where there is no exposure."""
+        total = self.exposure[:, np.newaxis]
+        mean = np.divide(self.weighted, total, out=np.zeros_like(self.weighted), where=total > 0)
+        exposure = Quantity(self.exposure.astype(np.float32), EXPOSURE_UNIT, copy=False)
+        return replace(self.first, geometry=self.geometry, data=mean.astype(np.float32), exposure=exposure)
