@@ -16,6 +16,7 @@ from gammapy_hli.engine.models.sky_model import AnyModel, Models, SkyModel
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.specs import ComponentSpec, ModelSpec, ParameterSpec
 from gammapy_hli.engine.models.spectral.base import SpectralModel
+from gammapy_hli.engine.models.template_background import TemplateNPredModel
 from gammapy_hli.engine.models.temporal import TemporalModel
 
 __all__ = ["build_models", "build_spectral", "make_spectral", "spectral_class"]
@@ -75,6 +76,8 @@ def _build_model(spec: ModelSpec) -> AnyModel:
     spectral = None if spec.spectral is None else build_spectral(spec.spectral)
     if spec.is_background:
         return FoVBackgroundModel(spec.name, spectral)
+    if spec.counts_file is not None:
+        return TemplateNPredModel(spec.name, spec.counts_file, None, spectral, spec.datasets_names)
     assert spectral is not None  # the checker reports a source without a spectrum
     spatial = None
     if spec.spatial is not None:

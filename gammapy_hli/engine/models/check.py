@@ -13,7 +13,7 @@ from typing import Any
 from gammapy_hli.base.errors import InputError, Problem
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.yaml_reader import Node
-from gammapy_hli.engine.models.catalogue import CATALOGUE, resolve_tag
+from gammapy_hli.engine.models.catalogue import BACKGROUND, CATALOGUE, resolve_tag
 from gammapy_hli.engine.models.entries import Kind, ModelEntry, OptionEntry, ParameterEntry
 from gammapy_hli.engine.models.specs import ComponentSpec, ModelSpec, ParameterSpec
 from gammapy_hli.engine.models.units import convert, split_text
@@ -96,8 +96,10 @@ class ModelChecker:
         tag = type_node.value if type_node is not None else "SkyModel"
         if tag in ("FoVBackgroundModel", "fov-bkg"):
             return self._background(node, path)
+        if tag in ("TemplateNPredModel", "template-npred"):
+            return self._template_background(node, path)
         if tag not in ("SkyModel", "sky-model"):
-            known = ("SkyModel", "FoVBackgroundModel")
+            known = ("SkyModel", "FoVBackgroundModel", "TemplateNPredModel")
             hint = did_you_mean(str(tag), known)
             self.report(
                 type_node or node, f"{path}.type", f"unknown model type {tag!r}.{hint} Allowed: {', '.join(known)}."
@@ -121,6 +123,27 @@ class ModelChecker:
         if "spectral" in node.value:
             spec.spectral = self.component(node.value["spectral"], "spectral", f"{spec.path}.spectral")
         if "spatial" in node.value:
+            self.report(
+                node.value["spatial"], f"{spec.path}.spatial", "spatial models of a background are not supported"
+            )
+        return spec
+
+    def _template_background(self, node: Node, path: str) -> ModelSpec | None:
+        self.unknown_keys(
+            node, path, ("name", "type", "filename", "datasets_names", "spectral", "spatial"), "a background"
+        )
+        entry = BACKGROUND["TemplateNPredModel"]
+        name, filename = (node.value.get(key) for key in ("name", "filename"))
+        for child, key in ((name, "name"), (filename, "filename")):
+            if child is None or not isinstance(child.value, str) or not child.value:
+                self.report(child or node, f"{path}.{key}", f"a {entry.tag} needs {key!r} (text)", "missing")
+                return None
+        spec = ModelSpec(node, name.value, name.value)
+        spec.counts_file = self._option(filename, entry.options[0], f"{spec.path}.filename")
+        spec.datasets_names = self._names(node.value.get("datasets_names"), f"{spec.path}.datasets_names")
+        if node.value.get("spectral") is not None:
+            spec.spectral = self.component(node.value["spectral"], "spectral", f"{spec.path}.spectral")
+        if node.value.get("spatial") is not None:
             self.report(
                 node.value["spatial"], f"{spec.path}.spatial", "spatial models of a background are not supported"
             )

@@ -25,6 +25,7 @@ from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.sky_model import AnyModel, Models
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.spectral.base import SpectralModel
+from gammapy_hli.engine.models.template_background import TemplateNPredModel
 from gammapy_hli.engine.models.temporal import TemporalModel
 
 __all__ = [
@@ -187,6 +188,10 @@ def _plain_model(model: AnyModel, labels: Mapping[str, str]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     if isinstance(model, FoVBackgroundModel):
         plain["type"] = model.entry.tag
+    elif isinstance(model, TemplateNPredModel):
+        if model.filename is None:
+            raise InputError(f"template background {model.name!r} has no file; write its map and give it the filename")
+        plain |= {"name": model.name, "type": model.entry.tag, "filename": model.filename}
     else:
         plain |= {"name": model.name, "type": "SkyModel"}
         if not all(model.apply_irf.values()):

@@ -14,6 +14,7 @@ from gammapy_hli.engine.models.background import FoVBackgroundModel
 from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.spectral.base import FloatArray, SpectralModel
+from gammapy_hli.engine.models.template_background import TemplateNPredModel
 from gammapy_hli.engine.models.temporal import TemporalModel
 
 __all__ = ["Models", "SkyModel"]
@@ -89,7 +90,7 @@ class SkyModel(Summary):
         return shown
 
 
-AnyModel = SkyModel | FoVBackgroundModel
+AnyModel = SkyModel | FoVBackgroundModel | TemplateNPredModel
 
 
 class Models(Summary, Sequence[AnyModel]):
@@ -97,7 +98,7 @@ class Models(Summary, Sequence[AnyModel]):
 
     Parameters
     ----------
-    models : iterable of SkyModel or FoVBackgroundModel
+    models : iterable of SkyModel, FoVBackgroundModel or TemplateNPredModel
         Their names must differ.
     covariance : array (n_all, n_all), optional
         In the order of `parameters` and in their units, zeros for frozen ones.

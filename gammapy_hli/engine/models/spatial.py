@@ -105,7 +105,9 @@ class SpatialModel(Summary):
     def template(self) -> TemplateMap:
         """The map of a template model, read when it is first asked for."""
         unit = self.options.get("unit")
-        return read_template(self.options["filename"], bool(self.options["normalize"]), None if unit is None else str(unit))
+        return read_template(
+            self.options["filename"], bool(self.options["normalize"]), None if unit is None else str(unit)
+        )
 
     @property
     def values(self) -> Array:
@@ -120,7 +122,7 @@ class SpatialModel(Summary):
 
     @property
     def evaluation_radius(self) -> u.Quantity | None:
-        """Distance from the center beyond which it hardly shines [deg]; 0 for a point, None for one that fills the sky."""
+        """Distance [deg] from the center beyond which it hardly shines; 0 for a point, None where it fills the sky."""
         radius = self.radius(self.values)
         return None if radius is None else radius * u.deg
 

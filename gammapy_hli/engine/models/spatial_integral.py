@@ -49,7 +49,8 @@ class PointIntegrator:
 
     def pixel(self, values: Array) -> tuple[float, float]:
         """Position (x, y) in pixels, counted from 0; nan where the projection has none."""
-        lon, lat = math.radians(values[0]), math.radians(values[1])
+        lon: Any = math.radians(values[0])
+        lat: Any = math.radians(values[1])
         if self._frame != self._geometry.frame:
             lon, lat = from_icrs(*to_icrs(lon, lat, self._frame), self._geometry.frame)
         x, y = self._geometry.to_pixel(lon, lat)
@@ -139,7 +140,9 @@ class ShapeIntegrator:
         x, y = self._center.pixel(values)
         width = 2.0 * max(self._shape.radius(values), self._pixel)
         sides = []
-        for at, size, available in zip((y, x), self._geometry.pixel_size.value[::-1], self._geometry.shape, strict=True):
+        for at, size, available in zip(
+            (y, x), self._geometry.pixel_size.value[::-1], self._geometry.shape, strict=True
+        ):
             if not math.isfinite(at):
                 return None
             n = round(max(width / float(size), 1.0))

@@ -101,7 +101,11 @@ SPATIAL_ENTRIES: tuple[ModelEntry, ...] = (
         ),
         "Brightness from a map in a FITS file.",
         OptionEntry(
-            "frame", "choice", None, ("icrs", "galactic", "fk5"), help="Frame of the map; taken from the file in any case."
+            "frame",
+            "choice",
+            None,
+            ("icrs", "galactic", "fk5"),
+            help="Frame of the map; taken from the file in any case.",
         ),
         _FILE,
         OptionEntry("normalize", "bool", True, help="Scale the map to an integral of one."),
@@ -133,5 +137,18 @@ BACKGROUND_ENTRIES: tuple[ModelEntry, ...] = (
         ),
         "Background of one map dataset: background × norm (E/reference)^(-tilt).",
         implementation="gammapy_hli.engine.models.background:FoVBackgroundModel",
+    ),
+    ModelEntry(
+        "TemplateNPredModel",
+        ("template-npred",),
+        "background",
+        (
+            P("tilt", 0.0, frozen=True, help="Tilt in energy; positive falls with energy."),
+            P("norm", 1.0, help="Factor on the counts of the map."),
+            P("reference", 1.0, "TeV", frozen=True, help="Energy at which the tilt does nothing."),
+        ),
+        "Counts from a map in a FITS file: map × norm (E/reference)^(-tilt).",
+        (OptionEntry("filename", "path", required=True, help="FITS file of a map of counts in bins of energy."),),
+        implementation="gammapy_hli.engine.models.template_background:TemplateNPredModel",
     ),
 )

@@ -15,7 +15,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.geom.sphere import from_icrs, to_icrs
+from gammapy_hli.engine.geom.sphere import from_icrs
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 __all__ = ["TemplateIntegrator", "TemplateMap", "read_template"]
@@ -176,7 +176,9 @@ def _normalized(image: Array, geometry: WcsGeometry, path: str) -> Array:
     """Each pixel over the sum and over its solid angle: the sum over pixels of brightness and solid angle is one."""
     total = float(np.nansum(np.where(np.isfinite(image), image, np.nan)))
     if not total > 0:
-        raise InputError(f"template {path}: the sum of its pixels is {total:g}; a normalized template needs more than 0")
+        raise InputError(
+            f"template {path}: the sum of its pixels is {total:g}; a normalized template needs more than 0"
+        )
     solid_angle = geometry.solid_angle()
     return np.where(solid_angle > 0, image / np.where(solid_angle > 0, solid_angle, 1.0), 0.0) / total
 

@@ -37,12 +37,13 @@ class ComponentSpec:
 
 @dataclass(slots=True)
 class ModelSpec:
-    """A source, or the background model of a dataset (then `name` is the name of the dataset)."""
+    """A source, or a background: of one dataset (then `name` is the name of the dataset), or from a file of counts."""
 
     node: Node
     path: str
     name: str
     is_background: bool = False
+    counts_file: str | None = None
     spectral: ComponentSpec | None = None
     spatial: ComponentSpec | None = None
     temporal: ComponentSpec | None = None

@@ -95,10 +95,10 @@ class MapEvaluator:
         assert position is not None  # a source without one fills the sky
         place, middle = (c.transform_to(self._geometry.frame).spherical for c in (position, center))
         raise InputError(
-            f"source {self.name!r} at ({place.lon.deg:.4f}, {place.lat.deg:.4f}) deg lies outside of the used pixels of "
-            f"dataset {self._dataset_name!r}, whose map is {width[0].value:g} x {width[1].value:g} deg wide around "
-            f"({middle.lon.deg:.4f}, {middle.lat.deg:.4f}) deg {self._geometry.frame}. Check its position and frame, widen "
-            "the map, or take the source out of the model of this dataset ('datasets_names')."
+            f"source {self.name!r} at ({place.lon.deg:.4f}, {place.lat.deg:.4f}) deg lies outside of the used pixels "
+            f"of dataset {self._dataset_name!r}, whose map is {width[0].value:g} x {width[1].value:g} deg wide around "
+            f"({middle.lon.deg:.4f}, {middle.lat.deg:.4f}) deg {self._geometry.frame}. Check its position and frame, "
+            "widen the map, or take the source out of the model of this dataset ('datasets_names')."
         )
 
     def has_moved(self, values: Array | None = None) -> bool:
@@ -108,17 +108,18 @@ class MapEvaluator:
         if self.response is None or self.response.position is None or radius is None or place is None:
             return False
         start = self.response.position.transform_to(self._spatial.frame).spherical
-        moved = separation(*np.deg2rad(place), start.lon.rad, start.lat.rad)
+        moved = separation(np.deg2rad(place[0]), np.deg2rad(place[1]), start.lon.rad, start.lat.rad)
         return bool(np.rad2deg(moved) > radius + MARGIN)
 
     # --- the product ------------------------------------------------------------------------------------------------
     def shape(self, values: Array | None = None) -> Array:
-        """Exposure times the source folded with the psf, (nt, *box) [cm2 s]; the last few are kept. Do not write to it."""
+        """Exposure times the source folded with the psf, (nt, *box) [cm2 s]; read-only, the last few are kept."""
         values = self._values(values)
         key = values.tobytes()
         found = self._shapes.get(key)
         if found is None:
             found = self._make_shape(values)
+            found.setflags(write=False)
             while len(self._shapes) >= _KEPT_SHAPES:
                 self._shapes.popitem(last=False)
         else:

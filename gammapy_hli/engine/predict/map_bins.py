@@ -57,13 +57,14 @@ class MapBins:
 
     def rectangle(self, cube: NDArray[np.floating]) -> Array:
         """The rectangle of a cube (ne, ny, nx), float64."""
-        table = cube.reshape(self.shape[0], -1)
+        table: Array = np.asarray(cube, dtype=np.float64).reshape(self.shape[0], -1)
         if len(self.energies) == self.shape[0] and self.has_all_pixels:
-            return table.astype(np.float64)
-        return table[np.ix_(self.energies, self.pixels)].astype(np.float64)
+            return table.copy()
+        return table[np.ix_(self.energies, self.pixels)]
 
     def flat(self, rectangle: NDArray[np.floating]) -> Array:
         """The used bins of a rectangle, (n_bins,)."""
+        rectangle = np.asarray(rectangle, dtype=np.float64)
         return rectangle.reshape(-1) if self.used is None else rectangle[self.used]
 
     def unflat(self, flat: NDArray[np.floating]) -> Array:

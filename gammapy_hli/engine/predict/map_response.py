@@ -82,7 +82,9 @@ def find_map_response(model: SkyModel, dataset: MapDataset) -> MapResponse | Non
         )
     position, radius = model.position, model.spatial.radius(model.spatial.values)
     psf = dataset.psf
-    kernels = None if psf is None else psf.kernel(psf.geometry.center if position is None else position, dataset.geometry)
+    kernels = (
+        None if psf is None else psf.kernel(psf.geometry.center if position is None else position, dataset.geometry)
+    )
     box = _find_box(dataset, position, radius, 0 if kernels is None else kernels.shape[-1])
     if box is None:
         return None
@@ -91,7 +93,9 @@ def find_map_response(model: SkyModel, dataset: MapDataset) -> MapResponse | Non
         geometry=dataset.geometry.part(box).geometry,
         box=box,
         edges=dataset.energy_true.edges_value("TeV"),
-        exposure=np.nan_to_num(exposure, posinf=0.0, neginf=0.0) if model.apply_irf["exposure"] else np.ones_like(exposure),
+        exposure=np.nan_to_num(exposure, posinf=0.0, neginf=0.0)
+        if model.apply_irf["exposure"]
+        else np.ones_like(exposure),
         edisp=_find_edisp(model, dataset, position),
         psf=PsfFolder(kernels) if kernels is not None and model.apply_irf["psf"] else None,
         position=position,
@@ -99,7 +103,7 @@ def find_map_response(model: SkyModel, dataset: MapDataset) -> MapResponse | Non
 
 
 def diagonal_edisp(energy_true: Axis, energy: Axis) -> Array:
-    """Energy dispersion of a perfect instrument: the share of each true bin that lies in each bin of energy, (nt, ne)."""
+    """Energy dispersion without any: the share of each true bin that lies in each reconstructed bin, (nt, ne)."""
     true, reco = energy_true.edges_value("TeV"), energy.edges_value("TeV")
     low, high = np.maximum(true[:-1, None], reco[:-1]), np.minimum(true[1:, None], reco[1:])
     return np.clip(high - low, 0.0, None) / np.diff(true)[:, None]

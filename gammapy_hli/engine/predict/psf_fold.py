@@ -72,9 +72,7 @@ class PsfFolder:
         found = self._transforms.get(key)
         if found is None:
             middle_y, middle_x = self.kernels.shape[1] // 2, self.kernels.shape[2] // 2
-            part = self.kernels[
-                :, middle_y - half_y : middle_y + half_y + 1, middle_x - half_x : middle_x + half_x + 1
-            ]
+            part = self.kernels[:, middle_y - half_y : middle_y + half_y + 1, middle_x - half_x : middle_x + half_x + 1]
             padded = np.zeros((len(part), length_y, length_x))
             padded[:, : part.shape[1], : part.shape[2]] = part
             found = fft.rfft2(np.roll(padded, (-half_y, -half_x), axis=(1, 2)))
