@@ -25,7 +25,7 @@ from gammapy_hli.run.items import ItemStore
 from gammapy_hli.run.keys import recipe_key, step_key
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.logs import StepLog, logs_in_file
-from gammapy_hli.run.manifest import FileRecord, InputRecord, Manifest
+from gammapy_hli.run.manifest import ABSENT, FileRecord, InputRecord, Manifest
 from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config
 from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
 from gammapy_hli.run.products import Memory, ProductStore, now
@@ -371,10 +371,8 @@ class _Runner:
             try:
                 size = 0 if path.is_dir() else path.stat().st_size
                 records.append(FileRecord(str(path), self.store.hasher.sha256(path), size))
-            except FileNotFoundError:
-                raise InputError(f"input file {path} is missing") from None
-            except PermissionError:
-                raise InputError(f"input file {path} cannot be read (Permission denied)") from None
+            except (FileNotFoundError, PermissionError):  # what cannot do without it has complained by now
+                records.append(FileRecord(str(path), ABSENT, 0))
         return records
 
 

@@ -12,13 +12,17 @@ from gammapy_hli.run.hashing import document_hash
 from gammapy_hli.run.step import Option
 
 MANIFEST = "manifest.json"
+ABSENT = "absent"
 FORMAT = "gammapy_hli manifest"
 FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file: path (absolute for inputs, relative to the folder for products), sha256, size [byte]."""
+    """A file: path (absolute for inputs, relative to the folder for products), sha256, size [byte].
+
+    An input that a step looked for in vain has `ABSENT` in place of the hash: the step runs again when it can be read.
+    """
 
     path: str
     sha256: str

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.hashing import FileHasher
-from gammapy_hli.run.manifest import FileRecord, Manifest
+from gammapy_hli.run.manifest import ABSENT, FileRecord, Manifest
 from gammapy_hli.run.step import Option, Step, absolute_files
 
 UP_TO_DATE = "up to date"
@@ -217,12 +217,15 @@ def _changes(records: Sequence[FileRecord], folder: Path, hasher: FileHasher) ->
         path = folder / record.path
         try:
             is_resized = not path.is_dir() and os.path.getsize(path) != record.size
-            if is_resized or hasher.sha256(path) != record.sha256:
+            if record.sha256 == ABSENT:
+                hasher.sha256(path)
+                changes.append(f"{record.path} can be read now")
+            elif is_resized or hasher.sha256(path) != record.sha256:
                 changes.append(f"{record.path} has changed")
         except FileNotFoundError:
-            changes.append(f"{record.path} is missing")
+            changes += [f"{record.path} is missing"] if record.sha256 != ABSENT else []
         except OSError as error:
-            changes.append(f"{record.path} cannot be read ({error.strerror})")
+            changes += [f"{record.path} cannot be read ({error.strerror})"] if record.sha256 != ABSENT else []
     return changes
 
 

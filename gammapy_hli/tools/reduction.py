@@ -1,6 +1,5 @@
 """The reduction: from the events of every selected run to one dataset a run."""
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path as FilePath
@@ -68,8 +67,7 @@ class ReductionTool(Tool):
 
     def input_files(self, observations: Any) -> list[FilePath]:
         """Files of all selected runs."""
-        found = dict.fromkeys(path for observation in observations for path in observation.source.files)
-        return [path for path in found if os.access(path, os.R_OK)]  # runs of others are dropped with their reason
+        return list(dict.fromkeys(path for observation in observations for path in observation.source.files))
 
     def check_inputs(self) -> None:
         """Regions and masks must be readable; looked at before any step runs."""

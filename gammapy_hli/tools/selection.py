@@ -51,7 +51,7 @@ class SelectionTool(Tool):
     obs_index = Str(None, help="Name of the observation index where it is not obs-index.fits(.gz).")
 
     _opened: Any = None
-    _on_error: str = "skip"
+    _context: Any = None
 
     def check(self) -> Iterable[Problem]:
         both = set(self.stored("obs_ids") or ()) & set(self.stored("exclude_ids"))
@@ -110,7 +110,7 @@ class SelectionTool(Tool):
         return DataStore.open(self.datastore, self.hdu_index, self.obs_index)
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
-        self._on_error = "skip" if context is None else context.on_error
+        self._context = context
 
     def finish(self) -> Any:
         from gammapy_hli.engine.dl3.observations import Observations  # late: loads astropy
@@ -118,9 +118,12 @@ class SelectionTool(Tool):
 
         store, self._opened = self._opened or self.open_store(), None
         selected = Observations(select(store, self.engine_selection()), store)
-        failures = "; ".join(f"run {obs_id}: {reason}" for obs_id, reason in selected.table.failures.items())
-        if failures and self._on_error == "stop":
-            raise InputError(failures)
+        failures = selected.table.failures
+        if failures and self._context is not None:
+            if self._context.on_error == "stop":
+                raise InputError("; ".join(f"run {obs_id}: {reason}" for obs_id, reason in failures.items()))
+            places = (place for obs_id in failures for place in store.index.locations(obs_id).values())
+            self._context.record_files(dict.fromkeys(place.path for place in places))
         return selected
 
     def engine_selection(self) -> Any:

@@ -3,6 +3,9 @@
 import gzip
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,6 +154,17 @@ def test_bad_run_that_is_mended_is_taken_in_again(place, hli, products, finished
     assert hli(*RUN).code == 4
     run_file(2).write_bytes(whole)
     assert hli(*RUN).code == 0
+    assert products("out") == products(finished_session / "out")
+
+
+def test_file_that_comes_back_is_taken_in_again(place, hli, products, finished_session):
+    os.rename(run_file(2), "elsewhere.fits.gz")
+    assert hli(*RUN).code == 4
+    assert " done" not in hli(*RUN).out
+    os.rename("elsewhere.fits.gz", run_file(2))
+    outcome = hli(*RUN)
+    assert outcome.code == 0
+    assert "sim_obs_id_000002.fits.gz can be read now" in outcome.err
     assert products("out") == products(finished_session / "out")
 
 
@@ -356,16 +370,37 @@ def test_outdir_that_cannot_be_a_folder_is_exit_5(place, hli, outdir):
     assert "choose another general.outdir" in outcome.err.lower()
 
 
-def test_read_only_outdir_is_exit_5(session, hli):
-    if os.geteuid() == 0:
-        pytest.skip("root writes everywhere")
+def as_a_user(*words):
+    """Call the command without the right of root to read and write everything."""
+    lowered = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    if lowered and shutil.which("setpriv") is None:
+        pytest.skip("root reads and writes everything, and there is no setpriv")
+    command = [*lowered, sys.executable, "-m", "gammapy_hli", *words]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_read_only_outdir_is_exit_5(session):
     os.chmod("out", 0o555)
-    try:
-        outcome = hli(*RUN, "--force")
-    finally:
-        os.chmod("out", 0o755)
-    assert outcome.code == 5
-    assert "choose another general.outdir" in outcome.err
+    done = as_a_user(*RUN, "--force")
+    os.chmod("out", 0o755)
+    assert done.returncode == 5
+    assert "out: cannot write here (Permission denied); choose another general.outdir" in done.stderr
+
+
+def test_run_that_must_not_be_read_is_left_out(place):
+    os.chmod(run_file(2), 0)
+    done = as_a_user(*RUN)
+    assert done.returncode == 4
+    assert "run 2 is left out: " in done.stdout
+    assert "cannot be read (Permission denied)" in done.stdout
+
+
+def test_store_that_must_not_be_read_is_exit_3(place):
+    os.chmod("store", 0)
+    done = as_a_user(*RUN)
+    os.chmod("store", 0o755)
+    assert done.returncode == 3
+    assert "store/hdu-index.fits.gz: cannot be read (Permission denied)" in done.stderr
 
 
 # -- configuration files -------------------------------------------------------------------------------------------
