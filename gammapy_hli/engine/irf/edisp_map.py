@@ -62,7 +62,7 @@ class EdispKernelMap(Summary):
     @cached_property
     def _valid(self) -> np.ndarray:
         """Pixels with any response, shape (ny, nx)."""
-        return (self.data > 0).any(axis=(0, 1))
+        return np.asarray((self.data > 0).any(axis=(0, 1)))
 
     def summary(self) -> dict[str, Any]:
         """Size and ranges."""

@@ -112,3 +112,14 @@ def _make_matrix(weights: Array, index: NDArray[np.intp], shape: tuple[int, int]
 
     rows = np.arange(shape[0] + 1) * weights.shape[1]
     return csr_array((weights.ravel(), index.ravel(), rows), shape=shape)
+
+
+def linear_pair(position: float, n: int) -> tuple[list[int], Array]:
+    """Two indices and their weights for linear interpolation in pixels, extrapolating from the outer two.
+
+    One pixel is constant.
+    """
+    if n == 1:
+        return [0], np.ones(1)
+    low = int(np.clip(np.floor(position), 0, n - 2))
+    return [low, low + 1], np.array([low + 1 - position, position - low])

@@ -17,7 +17,7 @@ from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.irf.interpolate import ResponseGrid, inside
-from gammapy_hli.engine.irf.pixel_weights import PixelWeights
+from gammapy_hli.engine.irf.pixel_weights import PixelWeights, linear_pair
 from gammapy_hli.engine.irf.psf import Psf, default_rad_axis
 from gammapy_hli.engine.irf.psf_table import PsfTable
 
@@ -67,8 +67,8 @@ class PsfMap(Summary):
         valid = self._valid
         if (row < 0 or not valid[row, column]) and valid.any():
             y, x = nearest_valid(valid, x, y)
-        rows, row_weights = _linear(y, self.geometry.shape[0])
-        columns, column_weights = _linear(x, self.geometry.shape[1])
+        rows, row_weights = linear_pair(y, self.geometry.shape[0])
+        columns, column_weights = linear_pair(x, self.geometry.shape[1])
         corners = self.data[:, :, rows][..., columns].astype(np.float64)
         return corners @ column_weights @ row_weights
 
@@ -141,7 +141,7 @@ class PsfMap(Summary):
     @cached_property
     def _valid(self) -> np.ndarray:
         """Pixels with any response, shape (ny, nx)."""
-        return (self.data > 0).any(axis=(0, 1))
+        return np.asarray((self.data > 0).any(axis=(0, 1)))
 
     def summary(self) -> dict[str, Any]:
         """Size and ranges."""
@@ -229,11 +229,3 @@ def frozen_exposure(name: str, exposure: Any, shape: tuple[int, ...]) -> u.Quant
     quantity = u.Quantity(exposure, EXPOSURE_UNIT) if not isinstance(exposure, u.Quantity) else exposure
     values = quantity.value if quantity.unit == EXPOSURE_UNIT else quantity.to_value(EXPOSURE_UNIT)
     return u.Quantity(frozen_array(f"exposure of the {name}", values, shape), EXPOSURE_UNIT, copy=False)
-
-
-def _linear(position: float, n: int) -> tuple[list[int], np.ndarray]:
-    """Indices and weights of linear interpolation, beyond the outer two pixels too; one pixel is constant."""
-    if n == 1:
-        return [0], np.ones(1)
-    low = int(np.clip(np.floor(position), 0, n - 2))
-    return [low, low + 1], np.array([low + 1 - position, position - low])
