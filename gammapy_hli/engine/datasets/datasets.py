@@ -10,6 +10,8 @@ from astropy.table import Table
 
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
+from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.datasets.stack import stack
 
@@ -24,11 +26,11 @@ class Datasets(Summary):
 
     Parameters
     ----------
-    datasets : iterable of SpectrumDataset
-        Names must differ.
+    datasets : iterable of SpectrumDataset or MapDataset
+        Spectra and maps in any mix. Names must differ.
     """
 
-    def __init__(self, datasets: Iterable[SpectrumDataset] = ()) -> None:
+    def __init__(self, datasets: Iterable[SpectrumDataset | MapDataset] = ()) -> None:
         self._items = tuple(datasets)
         seen: set[str] = set()
         for name in self.names:
@@ -44,17 +46,17 @@ class Datasets(Summary):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __iter__(self) -> Iterator[SpectrumDataset]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._items)
 
     def __contains__(self, key: object) -> bool:
         return key in self.names if isinstance(key, str) else any(key is item for item in self._items)
 
     @overload
-    def __getitem__(self, key: int | str) -> SpectrumDataset: ...
+    def __getitem__(self, key: int | str) -> Any: ...
     @overload
     def __getitem__(self, key: slice) -> Datasets: ...
-    def __getitem__(self, key: int | str | slice) -> SpectrumDataset | Datasets:
+    def __getitem__(self, key: int | str | slice) -> Any:
         if isinstance(key, slice):
             return Datasets(self._items[key])
         if isinstance(key, str):
@@ -63,9 +65,22 @@ class Datasets(Summary):
             return self._items[self.names.index(key)]
         return self._items[key]
 
-    def stack(self, name: str = "stacked") -> SpectrumDataset:
-        """The sum of all datasets (engine/datasets/stack.py)."""
-        return stack(self._items, name)
+    def stack(self, name: str = "stacked") -> Any:
+        """The sum of all datasets: of spectra (engine/datasets/stack.py), or of maps on one grid (map_stack.py).
+
+        Raises
+        ------
+        ValueError
+            Spectra and maps together, or datasets that do not fit.
+        """
+        maps = [dataset for dataset in self._items if isinstance(dataset, MapDataset)]
+        spectra = [dataset for dataset in self._items if isinstance(dataset, SpectrumDataset)]
+        if maps and spectra:
+            raise ValueError(
+                f"stack: {maps[0].name} is a {type(maps[0]).__name__}, {spectra[0].name} a "
+                f"{type(spectra[0]).__name__}; stack maps and spectra apart"
+            )
+        return stack_maps(maps, name) if maps else stack(spectra, name)
 
     def info_table(self) -> Table:
         """One row a dataset: name, livetime [s], n_on, n_off, ..., energy_threshold [TeV]; see SpectrumDataset.info."""
@@ -90,7 +105,7 @@ class Datasets(Summary):
         }
 
 
-def _plain_info(dataset: SpectrumDataset) -> dict[str, Any]:
+def _plain_info(dataset: SpectrumDataset | MapDataset) -> dict[str, Any]:
     info = dataset.info()
     return {
         **info,

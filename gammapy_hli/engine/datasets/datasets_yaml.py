@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,26 +14,34 @@ from gammapy_hli.base.names import slug
 from gammapy_hli.base.yaml_reader import read_yaml
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.gadf import open_dataset_file, read_gadf, write_gadf
+from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.datasets.map_files import read_map_dataset, write_map_dataset
 from gammapy_hli.engine.datasets.ogip import read_ogip
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 
 FILE_NAME = "datasets.yaml"
-TYPES = ("SpectrumDatasetOnOff", "SpectrumDataset")
+TYPES = ("SpectrumDatasetOnOff", "SpectrumDataset", "MapDataset", "MapDatasetOnOff")
+MAP_TYPES = TYPES[2:]
 
 
 def gadf_name(name: str) -> str:
-    """File name of a dataset: pha_obs<name>.fits, as gammapy calls it."""
+    """File name of a spectrum: pha_obs<name>.fits, as gammapy calls it."""
     return f"pha_obs{slug(name)}.fits"
 
 
+def map_name(name: str) -> str:
+    """File name of a map dataset: <name>.fits, as gammapy calls it."""
+    return f"{slug(name)}.fits"
+
+
 def write_datasets(
-    datasets: Iterable[SpectrumDataset], folder: Path | str, files: dict[str, str] | None = None
+    datasets: Iterable[SpectrumDataset | MapDataset], folder: Path | str, files: dict[str, str] | None = None
 ) -> Path:
     """Write every dataset and the list of them.
 
     Parameters
     ----------
-    datasets : iterable of SpectrumDataset
+    datasets : iterable of SpectrumDataset or MapDataset
     folder : path
         Made where it is not there.
     files : dict, optional
@@ -47,11 +56,17 @@ def write_datasets(
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for dataset in datasets:
-        filename = files.get(dataset.name) or write_gadf(dataset, folder / gadf_name(dataset.name)).name
+        filename = files.get(dataset.name) or _write(dataset, folder).name
         entries.append({"name": dataset.name, "type": type(dataset).__name__, "filename": filename})
     document = {"datasets": entries, "metadata": {"creator": "gammapy_hli"}}
     write_text(folder / FILE_NAME, yaml.safe_dump(document, sort_keys=False))
     return folder / FILE_NAME
+
+
+def _write(dataset: SpectrumDataset | MapDataset, folder: Path) -> Path:
+    if isinstance(dataset, MapDataset):
+        return write_map_dataset(dataset, folder / map_name(dataset.name))
+    return write_gadf(dataset, folder / gadf_name(dataset.name))
 
 
 def read_datasets(path: Path | str) -> Datasets:
@@ -73,18 +88,23 @@ def read_datasets(path: Path | str) -> Datasets:
     return Datasets(_read_entry(path, entry) for entry in entries)
 
 
-def _read_entry(path: Path, entry: object) -> SpectrumDataset:
+def _read_entry(path: Path, entry: object) -> SpectrumDataset | MapDataset:
     if not isinstance(entry, dict) or "filename" not in entry:
         raise InputError(f"{path}: entry {entry!r} has no filename; expected name, type and filename")
     kind = entry.get("type", TYPES[0])
     if kind not in TYPES:
         raise InputError(f"{path}: dataset {entry.get('name')} has type {kind!r}; expected one of {', '.join(TYPES)}")
     name = None if entry.get("name") is None else str(entry["name"])
+    if kind in MAP_TYPES:
+        return read_map_dataset(path.parent / entry["filename"], name)
     return read_dataset(path.parent / entry["filename"], name)
 
 
-def read_dataset(path: Path | str, name: str | None = None) -> SpectrumDataset:
-    """Read one dataset from a GADF or an OGIP file, told apart by its tables."""
-    if "SPECTRUM" in open_dataset_file(path).names():
+def read_dataset(path: Path | str, name: str | None = None) -> Any:
+    """Read one dataset, a spectrum (GADF or OGIP) or maps (GADF), told apart by what is in the file."""
+    file = open_dataset_file(path)
+    if "SPECTRUM" in file.names():
         return read_ogip(path, name)
+    if any(file.header(position).get("XTENSION") == "IMAGE" for position in range(len(file.names()))):
+        return read_map_dataset(path, name)
     return read_gadf(path, name)

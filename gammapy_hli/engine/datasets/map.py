@@ -115,7 +115,7 @@ class MapDataset(Summary):
     @property
     def safe_image(self) -> np.ndarray:
         """Pixels that are safe at any energy, shape (ny, nx)."""
-        return self.safe.any(axis=0)
+        return np.asarray(self.safe.any(axis=0))
 
     @property
     def excess(self) -> np.ndarray | None:

@@ -98,7 +98,7 @@ def _region_pixels(dataset: MapDataset, region: SkyRegion) -> np.ndarray:
             f"dataset {dataset.name}: no pixel center lies in the region; expected one or more of the "
             f"{dataset.geometry.shape} pixels. Is the region on the map, and larger than a pixel?"
         )
-    return inside
+    return np.asarray(inside)
 
 
 def _region_mask(geometry: Any, region: SkyRegion) -> np.ndarray:
@@ -109,7 +109,7 @@ def _region_mask(geometry: Any, region: SkyRegion) -> np.ndarray:
 
 
 def _safe_sum(values: Any, inside: np.ndarray, safe: np.ndarray) -> np.ndarray:
-    return np.sum(np.nan_to_num(values[:, inside]), axis=1, where=safe, dtype=np.float64)
+    return np.asarray(np.sum(np.nan_to_num(values[:, inside]), axis=1, where=safe, dtype=np.float64))
 
 
 def _off_parts(dataset: Any, inside: np.ndarray, safe: np.ndarray, background: np.ndarray | None) -> dict[str, Any]:

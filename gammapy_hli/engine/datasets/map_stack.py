@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class MapStacker:
         """
         here, there = self._check(dataset)
         mask = dataset.safe[(..., *there)]
-        image = mask.any(axis=0)
+        image = np.asarray(mask.any(axis=0))
         for name in ("counts", "background"):
             if not (name == "background" and dataset.statistic == "wstat"):
                 self._add_masked(name, getattr(dataset, name), here, there, mask)
@@ -108,12 +109,13 @@ class MapStacker:
         """
         if self._kind is None:
             raise ValueError("stack: no datasets given; expected at least one")
-        arrays = {key: values.copy() for key, values in self._sums.items()}
+        arrays: dict[str, Any] = {key: values.copy() for key, values in self._sums.items()}
         if "exposure" in arrays:
             arrays["exposure"] = Quantity(arrays["exposure"], EXPOSURE_UNIT, copy=False)
         if issubclass(self._kind, MapDatasetOnOff) and "counts_off" in arrays:
             arrays["acceptance_off"] = _acceptance_off(arrays)
             del arrays["background"]
+        arrays |= {key: irf.result() for key, irf in self._irfs.items()}
         return self._kind(
             name=name,
             geometry=self.geometry,
@@ -122,7 +124,6 @@ class MapStacker:
             gti=self._gti,
             livetime=self._livetime,
             meta=self._meta or {},
-            **{key: irf.result() for key, irf in self._irfs.items()},
             **arrays,
         )
 
@@ -214,23 +215,46 @@ def stack_maps(
     Parameters
     ----------
     datasets : iterable of MapDataset
-        Of one kind, with equal axes, on one pixel grid; taken one by one.
+        Of one kind, with equal axes, on one pixel grid. Taken one by one where `geometry` is given.
     name : str
     geometry, irf_geometry : WcsGeometry, optional
-        Pixels of the sum and of its responses; default those of the first dataset.
+        Pixels of the sum and of its responses; default the smallest box that holds those of all datasets.
     """
+    if geometry is None:
+        datasets = list(datasets)
+        if not datasets:
+            raise ValueError("stack: no datasets given; expected at least one")
+        geometry = smallest_box([dataset.geometry for dataset in datasets])
+        if irf_geometry is None:
+            irfs = [irf.geometry for dataset in datasets for irf in (dataset.psf, dataset.edisp) if irf is not None]
+            irf_geometry = smallest_box(irfs) if irfs else None
     stacker: MapStacker | None = None
     for dataset in datasets:
         if stacker is None:
-            irf = dataset.psf or dataset.edisp
-            if irf_geometry is None and geometry is None and irf is not None:
-                irf_geometry = irf.geometry
-            target = dataset.geometry if geometry is None else geometry
-            stacker = MapStacker(target, dataset.energy, dataset.energy_true, irf_geometry)
+            stacker = MapStacker(geometry, dataset.energy, dataset.energy_true, irf_geometry)
         stacker.add(dataset)
     if stacker is None:
         raise ValueError("stack: no datasets given; expected at least one")
     return stacker.result(name)
+
+
+def smallest_box(geometries: Sequence[WcsGeometry]) -> WcsGeometry:
+    """The smallest geometry on the grid of some aligned ones that holds all of their pixels.
+
+    Raises
+    ------
+    ValueError
+        They are not aligned.
+    """
+    first = geometries[0]
+    for other in geometries[1:]:
+        first.overlap(other)  # raises where they are not on one grid
+    lower = np.max([one.crpix for one in geometries], axis=0)
+    upper = np.max([np.subtract(one.shape[::-1], one.crpix) for one in geometries], axis=0)
+    nx, ny = (int(n) for n in np.rint(lower + upper))
+    if (ny, nx) == first.shape:
+        return first
+    return replace(first, crpix=(float(lower[0]), float(lower[1])), shape=(ny, nx))
 
 
 def _acceptance_off(sums: dict[str, Any]) -> np.ndarray:

@@ -42,8 +42,8 @@ def resample_energy(dataset: DatasetT, edges: Any, name: str | None = None) -> D
     new_edges, index = dataset.energy.group(edges)
     groups = [slice(start, stop) for start, stop in pairwise(index)]
     axis = Axis(name=dataset.energy.name, edges=new_edges, interp=dataset.energy.interp)
-    arrays, changes = reco_arrays(dataset), {}
-    for key, values in arrays.items():
+    changes: dict[str, Any] = {}
+    for key, values in reco_arrays(dataset).items():
         is_mask = key.startswith("mask")
         changes[key] = _any(values, groups) if is_mask else _masked_sum(values, dataset.mask_safe, groups)
     if "acceptance_off" in changes and "counts_off" in changes:

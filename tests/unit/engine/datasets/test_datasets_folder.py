@@ -41,7 +41,7 @@ def test_same_datasets_give_the_same_bytes(tmp_path, make_on_off):
     [
         ("datasets: 3", "no list 'datasets'"),
         ("datasets: [{name: x}]", "has no filename"),
-        ("datasets: [{name: x, type: MapDataset, filename: x.fits}]", "has type 'MapDataset'"),
+        ("datasets: [{name: x, type: FluxPointsDataset, filename: x.fits}]", "has type 'FluxPointsDataset'"),
         ("datasets: [{name: x, type: SpectrumDataset, filename: gone.fits}]", r"gone\.fits"),
     ],
 )
