@@ -230,8 +230,6 @@ class SpectralModel(Summary):
         Looked for within a factor e³ of the reference energy (1 TeV where the model has none), as gammapy does; nan
         where the relative error does not depend on energy, or where its minimum lies at the end of the range.
         """
-        from scipy.optimize import minimize_scalar  # late: only wanted here
-
         reference = self.parameters["reference"].value if "reference" in self.parameters.names else 1.0
         values = self.values
 
@@ -244,13 +242,15 @@ class SpectralModel(Summary):
         best = int(np.argmin(np.where(np.isfinite(sampled), sampled, np.inf)))
         if not np.isfinite(sampled).any() or np.ptp(np.sqrt(sampled)) < 1e-5 or best in (0, len(grid) - 1):
             return u.Quantity(np.nan, "TeV")
-        found = minimize_scalar(
-            lambda x: relative_variance(x)[0],
-            bounds=(grid[best - 1], grid[best + 1]),
-            method="bounded",
-            options={"xatol": 1e-10},
-        )
-        return u.Quantity(math.exp(found.x), "TeV")
+        center, step = float(grid[best]), float(grid[1] - grid[0])
+        for _ in range(3):  # finer and finer, then the vertex of a parabola: scipy's minimizer takes long to load
+            step /= 10.0
+            finer = center + step * np.arange(-10, 11)
+            center = float(finer[np.argmin(relative_variance(finer))])
+        below, lowest, above = relative_variance(center + step * np.array([-1.0, 0.0, 1.0]))
+        bend = below - 2.0 * lowest + above
+        vertex = center + 0.5 * step * (below - above) / bend if bend > 0 else center
+        return u.Quantity(math.exp(vertex), "TeV")
 
     def _integrals(
         self, energy_min: u.Quantity, energy_max: u.Quantity, power: int, covariance: FloatArray | None = None
