@@ -119,19 +119,35 @@ def write_hdus(path: Path | str, hdus: Iterable[Any], overwrite: bool = False) -
     path = Path(path)
     if path.exists() and not overwrite:
         raise InputError(f"{path}: file exists; pass overwrite=True to replace it")
-    listed = list(hdus)
-    if not listed or not isinstance(listed[0], fits.PrimaryHDU):
-        listed.insert(0, fits.PrimaryHDU())
     with atomic_write(path, "wb") as stream:
         if path.suffix == ".gz":
             import gzip  # late: most maps are written unpacked
 
-            buffer = io.BytesIO()
-            fits.HDUList(listed).writeto(buffer)
-            stream.write(gzip.compress(buffer.getvalue(), compresslevel=6, mtime=0))
+            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=stream, mtime=0) as packed:
+                _write_each(packed, hdus)
         else:
-            fits.HDUList(listed).writeto(stream)
+            _write_each(stream, hdus)
     return path
+
+
+def _write_each(stream: Any, hdus: Iterable[Any]) -> None:
+    """Write HDUs one after the other, so that no more than one of them is in memory a second time."""
+    for number, hdu in enumerate(hdus):
+        if isinstance(hdu, fits.PrimaryHDU):
+            if number:
+                raise ValueError(f"HDU {number} of the file is a primary one; name that map first, or not PRIMARY")
+            stream.write(_hdu_bytes([hdu]))
+            continue
+        first = _hdu_bytes([fits.PrimaryHDU()])
+        if number == 0:
+            stream.write(first)
+        stream.write(memoryview(_hdu_bytes([fits.PrimaryHDU(), hdu]))[len(first) :])
+
+
+def _hdu_bytes(hdus: list[Any]) -> Any:
+    buffer = io.BytesIO()
+    fits.HDUList(hdus).writeto(buffer)
+    return buffer.getbuffer()
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -239,7 +255,7 @@ def _read_axes(hdus: Any, name: str, header: Any) -> tuple[tuple[Axis, ...], u.U
         return (Axis.from_nodes(nodes, "energy_true", "log"),), u.Unit(FERMI_UNIT)
     if "EBOUNDS" in names:  # counts cubes of Fermi-LAT
         table = hdus["EBOUNDS"]
-        edges = _edges(table, "E_MIN", "E_MAX", u.keV)
+        edges = _edges(table, "E_MIN", "E_MAX", "keV")
         return (Axis.from_edges(edges, "energy", "log"),), None
     shape = tuple(header[f"NAXIS{i}"] for i in range(header["NAXIS"], 0, -1))
     raise ValueError(f"image of shape {shape} without BANDSHDU; expected the table of its axes, or an image (ny, nx)")
@@ -259,11 +275,11 @@ def _read_axis(table: Any, columns: list[str], interp: str) -> Axis:
     return Axis(name=name, edges=_edges(table, first, columns[1].strip()), interp=kind)
 
 
-def _edges(table: Any, low: str, high: str, default: u.UnitBase = u.dimensionless_unscaled) -> u.Quantity:
+def _edges(table: Any, low: str, high: str, default: str = "") -> u.Quantity:
     lower = np.unique(np.asarray(table.data[low], dtype=np.float64))
     upper = np.unique(np.asarray(table.data[high], dtype=np.float64))
-    return np.append(lower, upper[-1]) * (_column_unit(table, low) or default)
+    return np.append(lower, upper[-1]) * _column_unit(table, low, default)
 
 
-def _column_unit(table: Any, column: str) -> u.UnitBase:
-    return u.Unit(table.columns[column].unit or "")
+def _column_unit(table: Any, column: str, default: str = "") -> u.UnitBase:
+    return u.Unit(table.columns[column].unit or default)

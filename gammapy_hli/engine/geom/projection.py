@@ -196,8 +196,9 @@ def _frame_name(wcs: WCS) -> str:
     from astropy.wcs.utils import wcs_to_celestial_frame  # late: loads the built-in frames of astropy
 
     frame = wcs_to_celestial_frame(wcs).name
-    if frame not in CTYPES:
-        raise ValueError(f"coordinates are in frame '{frame}'; expected one of {', '.join(CTYPES)}")
+    axis = str(wcs.wcs.ctype[0])
+    if frame not in CTYPES or axis[:5] != CTYPES[frame][0]:  # astropy takes ecliptic axes for icrs
+        raise ValueError(f"coordinates are {axis} in frame '{frame}'; expected RA or GLON in {', '.join(CTYPES)}")
     return frame
 
 
