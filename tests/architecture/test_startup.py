@@ -2,9 +2,9 @@
 
 import json
 import pkgutil
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,10 @@ COMMANDS = {
 
 
 def run_python(code, *arguments):
-    """What a fresh interpreter prints, and its time [s]."""
-    start = time.perf_counter()
+    """Run code in a fresh interpreter; it must end well."""
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout, time.perf_counter() - start
 
 
 def light_modules():
@@ -100,21 +98,24 @@ if found:
     run_python(code, json.dumps(options))
 
 
-def best_extra(code, *arguments):
-    """Least time [s] beyond that of a bare interpreter, of five."""
-    bare = min(run_python("pass")[1] for _ in range(5))
-    return min(run_python(code, *arguments)[1] for _ in range(5)) - bare
+def is_within(limit, code, *arguments):
+    """Whether one of up to twenty runs takes less processor time [s] than the limit; on an idle machine the first."""
+    for _ in range(20):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run_python(code, *arguments)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < limit:
+            return True
+    return False
 
 
 def test_import_costs_nothing():
-    assert best_extra("import gammapy_hli") < 0.1
+    assert is_within(0.1, "import gammapy_hli")
 
 
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_commands_without_data_are_quick(arguments):
-    """0.3 s; a processor that others keep busy gets as much again."""
-    seconds = min(run_python(CLI, *arguments)[1] for _ in range(5))
-    assert seconds < 0.6, f"{seconds:.2f} s"
+    assert is_within(0.3, CLI, *arguments)
 
 
 def test_main_is_the_function_that_the_executable_calls():
