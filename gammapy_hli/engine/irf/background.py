@@ -62,11 +62,15 @@ class _Background(Summary):
         edges, axis = energy.edges_value("TeV"), grid.axes[0]
         own_edges = energy.edges_value(axis.unit)
         table = grid.tabulate(own_edges, *(None for _ in grid.axes[1:]))
-        log_rate = np.minimum(weights.places_last(table), grid.log_limit)
-        rate = integrate_power_law_of_log(edges, log_rate + np.log(self.data.unit.to(_RATE_PER_TEV)))
+        log_rate = weights.places_last(table)
+        np.minimum(log_rate, grid.log_limit, out=log_rate)
+        log_rate += np.log(self.data.unit.to(_RATE_PER_TEV))
+        rate = integrate_power_law_of_log(edges, log_rate)
         known = inside(axis, own_edges)
         rate[~(known[1:] & known[:-1])] = 0.0
-        rate[:, ~weights.inside | ~np.isfinite(rate).all(axis=0)] = 0.0
+        rate[:, ~weights.inside] = 0.0
+        if not np.isfinite(rate).all():
+            rate[~np.isfinite(rate)] = 0.0
         return rate.reshape(energy.nbin, *lon.shape) << u.Unit("s-1 sr-1")
 
     def integrate_region(

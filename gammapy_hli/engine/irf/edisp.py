@@ -84,21 +84,41 @@ class EnergyDispersion(Summary):
         array, shape (..., energy_true, energy)
             Rows sum to at most 1; entries below 1e-8 are 0.
         """
-        true = energy_true.center_value("TeV")
         theta = np.asarray(offset.to_value(self.offset.unit))
         weights = PixelWeights.at((self.offset,), theta)
         table = self._grid.tabulate(energy_true.center_value(self.energy_true.unit), None, None)
-        density = np.clip(weights.places_first(table), 0.0, None)
-        density[~weights.inside] = 0.0
-        density[~np.isfinite(density)] = 0.0
-        steps = density.reshape(*theta.shape, *density.shape[1:]) * self.migra.width.to_value("")
-        total = steps.sum(axis=-1, keepdims=True)
-        cumulative = np.zeros((*steps.shape[:-1], self.migra.nbin + 1))
-        np.cumsum(steps / np.where(total > 0, total, 1.0), axis=-1, out=cumulative[..., 1:])
-        at_edges = self._cumulative_at(cumulative, energy.edges_value("TeV") / true[:, None])
-        kernel = np.clip(np.diff(at_edges, axis=-1), 0.0, None)
+        migra = energy.edges_value("TeV") / energy_true.center_value("TeV")[:, None]
+        kernel = np.zeros((theta.size, energy_true.nbin, energy.nbin))
+        # sums over migra are linear in the density, so those of the nodes will do where nothing has to be clipped
+        is_linear = weights.inside & weights.is_mean & bool((table >= 0).all())
+        kernel[is_linear] = self._kernel_of_sums(table, weights.only(is_linear), migra)
+        others = weights.inside & ~is_linear
+        if others.any():
+            kernel[others] = self._kernel_of_densities(table, weights.only(others), migra)
         kernel[kernel < 1e-8] = 0.0
-        return kernel
+        return kernel.reshape(*theta.shape, *kernel.shape[1:])
+
+    def _kernel_of_sums(self, table: Array, weights: PixelWeights, migra: Array) -> Array:
+        """Kernels (n, nt, ne) from densities at nodes of offset, table (nt, nm, noff), at edges migra (nt, ne + 1)."""
+        cumulative = self._cumulative(np.moveaxis(table, -1, 0))
+        sums = weights.places_first(np.moveaxis(np.diff(self._cumulative_at(cumulative, migra), axis=-1), 0, -1))
+        total = weights.places_first(np.moveaxis(cumulative[..., -1], 0, -1))[..., np.newaxis]
+        return np.divide(sums, total, out=sums, where=total > 0)
+
+    def _kernel_of_densities(self, table: Array, weights: PixelWeights, migra: Array) -> Array:
+        """As `_kernel_of_sums`, with densities below zero, as from extrapolation, set to 0."""
+        density = np.clip(weights.places_first(table), 0.0, None)
+        density[~np.isfinite(density)] = 0.0
+        cumulative = self._cumulative(density)
+        total = cumulative[..., -1:]
+        sums = np.clip(np.diff(self._cumulative_at(cumulative, migra), axis=-1), 0.0, None)
+        return np.divide(sums, total, out=sums, where=total > 0)
+
+    def _cumulative(self, density: Array) -> Array:
+        """Sums of density (..., nt, nm) times step up to each edge of migra, shape (..., nt, nm + 1)."""
+        cumulative = np.zeros((*density.shape[:-1], self.migra.nbin + 1))
+        np.cumsum(density * self.migra.width.to_value(""), axis=-1, out=cumulative[..., 1:])
+        return cumulative
 
     def _cumulative_at(self, cumulative: Array, migra: Array) -> Array:
         """Cumulative (..., nt, nm + 1) at migra (nt, ne), linear between edges, constant beyond them."""

@@ -178,12 +178,14 @@ def integrate_power_law_of_log(x: Array, log_y: Array) -> Array:
     """
     shape = (-1, *(1,) * (log_y.ndim - 1))
     log_z = log_y + np.log(x).reshape(shape)
-    z, steps = np.exp(log_z), np.diff(log_z, axis=0)
+    steps = log_z[1:] - log_z[:-1]
     small = np.abs(steps) < 1e-4
-    mean = np.diff(z, axis=0)
+    middle = 0.5 * (log_z[1:] + log_z[:-1])[small] if small.any() else None
+    z = np.exp(log_z, out=log_z)
+    mean = z[1:] - z[:-1]
     np.divide(mean, steps, out=mean, where=~small)
-    if small.any():
-        mean[small] = np.exp(0.5 * (log_z[1:] + log_z[:-1])[small]) * (1 + steps[small] ** 2 / 24)
+    if middle is not None:
+        mean[small] = np.exp(middle) * (1 + steps[small] ** 2 / 24)
     mean *= np.log(x[1:] / x[:-1]).reshape(shape)
     return mean
 

@@ -194,10 +194,11 @@ def _density(psf: Psf, energy_true: Axis, rad: Axis, offset: np.ndarray) -> np.n
     table = ResponseGrid(psf.axes, psf.data.to_value("sr-1")).tabulate(energies, None, radii)
     table[~inside(psf.energy_true, energies)] = 0.0
     table[:, :, ~inside(psf.rad, radii)] = 0.0
+    table[~np.isfinite(table)] = 0.0
     weights = PixelWeights.at((psf.offset,), offset * u.deg.to(psf.offset.unit))
     density = weights.places_last(np.moveaxis(table, 1, 2)).astype(np.float32)
     density[..., ~weights.inside] = 0.0
-    return np.nan_to_num(np.clip(density, 0.0, None, out=density), copy=False)
+    return np.clip(density, 0.0, None, out=density)
 
 
 def _rings(rad: Axis) -> np.ndarray:

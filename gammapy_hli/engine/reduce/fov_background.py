@@ -10,6 +10,7 @@ import numpy as np
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.geom.mask import ExclusionMask
 
 if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.observation import Observation
@@ -48,6 +49,9 @@ class FovBackground:
     signal : callable or None
         ``signal(dataset)`` gives the counts expected of known sources, shape (ne, ny, nx). None: no sources outside
         of the exclusion.
+    only_inside_mask : bool
+        Leave sky that the image of the exclusion does not cover out of the normalization, as gammapy 2.1 does by
+        filling it with "excluded". The default takes it as allowed, as all other methods do.
     """
 
     method: str = "scale"
@@ -55,6 +59,7 @@ class FovBackground:
     min_npred_background: float = 0
     free_tilt: bool = False
     signal: Callable[[MapDataset], np.ndarray] | None = None
+    only_inside_mask: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -73,7 +78,11 @@ class FovBackground:
         """
         if dataset.background is None or dataset.counts is None:
             raise ItemError("FoV background: the run has no background or no counts to normalize it to")
-        norm = self.find_norm(dataset, plan.allowed_on(dataset.geometry))
+        allowed = plan.allowed_on(dataset.geometry)
+        if self.only_inside_mask and plan.exclusion is not None:
+            nothing = ExclusionMask(np.zeros_like(plan.exclusion.data), plan.exclusion.wcs)
+            allowed = allowed & ~nothing.on(dataset.geometry)
+        norm = self.find_norm(dataset, allowed)
         factor = norm.norm * dataset.energy.center_value("TeV") ** -norm.tilt
         background = dataset.background * factor[:, np.newaxis, np.newaxis].astype(dataset.background.dtype)
         meta: dict[str, list[Any]] = {**dataset.meta, "BKG_NORM": [norm.norm], "BKG_NORM_ERR": [norm.norm_err]}

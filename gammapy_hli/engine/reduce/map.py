@@ -132,6 +132,7 @@ def reduce_map(observation: Observation, plan: MapPlan) -> MapDataset:
     """
     check_usable(observation)
     geometry, irf_geometry = run_geometries(observation, plan)
+    irf_exposure = _exposure(observation, irf_geometry, plan)
     dataset = MapDataset(
         name=observation.name,
         geometry=geometry,
@@ -143,8 +144,8 @@ def reduce_map(observation: Observation, plan: MapPlan) -> MapDataset:
         gti=observation.gti,
         livetime=observation.livetime,
         meta=observation_meta(observation),
-        psf=_psf(observation, irf_geometry, plan),
-        edisp=_edisp(observation, irf_geometry, plan),
+        psf=_psf(observation, irf_geometry, plan, irf_exposure),
+        edisp=_edisp(observation, irf_geometry, plan, irf_exposure),
     )
     dataset = replace(dataset, mask_safe=make_map_safe_mask(dataset, observation, plan.safe_mask))
     if plan.to_image:
@@ -190,15 +191,13 @@ def _exposure(observation: Observation, geometry: WcsGeometry, plan: MapPlan) ->
     return make_map_exposure(observation.aeff, observation.pointing, observation.livetime, geometry, plan.energy_true)
 
 
-def _psf(observation: Observation, geometry: WcsGeometry, plan: MapPlan) -> PsfMap | None:
+def _psf(observation: Observation, geometry: WcsGeometry, plan: MapPlan, exposure: Quantity) -> PsfMap | None:
     if observation.psf is None:
         return None
-    exposure = _exposure(observation, geometry, plan)
     return make_psf_map(observation.psf, observation.pointing, geometry, plan.energy_true, exposure=exposure)
 
 
-def _edisp(observation: Observation, geometry: WcsGeometry, plan: MapPlan) -> EdispKernelMap | None:
+def _edisp(observation: Observation, geometry: WcsGeometry, plan: MapPlan, exposure: Quantity) -> EdispKernelMap | None:
     if observation.edisp is None:
         return None
-    exposure = _exposure(observation, geometry, plan)
     return make_edisp_map(observation.edisp, observation.pointing, geometry, plan.energy_true, plan.energy, exposure)

@@ -44,8 +44,8 @@ def make_map_background(observation: Observation, geometry: WcsGeometry, energy:
         rate = _rotating_rate(response, observation, geometry, energy)
     else:
         rate = _rate(response, geometry.icrs(), icrs_radians(observation.pointing), energy)
-    rate *= geometry.solid_angle() * observation.ontime.to_value("s")
-    return np.nan_to_num(rate.astype(np.float32), copy=False)
+    rate *= np.nan_to_num(geometry.solid_angle()) * observation.ontime.to_value("s")
+    return rate.astype(np.float32)
 
 
 def _rate(

@@ -35,10 +35,10 @@ def make_map_exposure(
     energies = energy_true.center_value(aeff.energy_true.unit)
     table = ResponseGrid(aeff.axes, aeff.data.to_value("m2")).tabulate(energies, None)
     table[~inside(aeff.energy_true, energies)] = 0.0
+    table[~np.isfinite(table)] = 0.0
     offset = geometry.separation_from(pointing) * u.rad.to(aeff.offset.unit)
     weights = PixelWeights.at((aeff.offset,), offset)
-    area = weights.places_last(table * livetime.to_value("s"))
-    exposure = np.empty((energy_true.nbin, *geometry.shape), dtype=np.float32)
-    np.clip(area, 0.0, None, out=exposure.reshape(area.shape), casting="same_kind")
-    exposure[:, ~(weights.inside.reshape(geometry.shape))] = 0.0
-    return Quantity(np.nan_to_num(exposure, copy=False), EXPOSURE_UNIT, copy=False)
+    exposure = weights.places_last(table * livetime.to_value("s")).astype(np.float32)
+    np.clip(exposure, 0.0, None, out=exposure)
+    exposure[:, ~weights.inside] = 0.0
+    return Quantity(exposure.reshape(energy_true.nbin, *geometry.shape), EXPOSURE_UNIT, copy=False)
