@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
 
     from gammapy_hli.engine.geom.mask import ExclusionMask
+    from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 
 class Exclusion(Component):
@@ -45,3 +46,15 @@ class Exclusion(Component):
         regions = [region for spec in self.regions for region in make_regions(spec)]
         drawn = ExclusionMask.from_regions(regions, center, self.pixel, self.width)
         return drawn if mask is None else mask & drawn
+
+    def exclusion_on(self, geometry: "WcsGeometry") -> "ExclusionMask | None":
+        """The mask for maps: regions drawn on the map itself, a mask file by its nearest pixel; None for nothing."""
+        from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
+        from gammapy_hli.engine.geom.region_image import region_mask_on
+
+        mask = ExclusionMask.read(self.mask) if self.mask is not None else None
+        if not self.regions:
+            return mask
+        regions = [region for spec in self.regions for region in make_regions(spec)]
+        drawn = region_mask_on(geometry, regions, inside=False)
+        return ExclusionMask(drawn if mask is None else drawn & mask.on(geometry), geometry.to_wcs())

@@ -1,4 +1,4 @@
-"""The reduction: from the events of every selected run to one dataset a run."""
+"""The reduction: from the events of every selected run to datasets: spectra, images or maps."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -8,11 +8,12 @@ from typing import Any
 from gammapy_hli.base.errors import InputError, ItemError, NothingSelectedError, Problem, StepError
 from gammapy_hli.components.background.background import Background
 from gammapy_hli.components.energy_axis import EnergyAxis
+from gammapy_hli.components.map_geometry import MapGeometry
 from gammapy_hli.components.safe_mask import SafeMask
 from gammapy_hli.components.sky import make_region
 from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
-from gammapy_hli.core.traits import Bool, Choice, Region
+from gammapy_hli.core.traits import Bool, Choice, Quantity, Region
 from gammapy_hli.run.context import RunContext
 
 
@@ -23,8 +24,20 @@ class ReductionTool(Tool):
     requires = ("observations",)
     produces = "datasets"
 
-    type = Choice(("spectrum",), "spectrum", help="Kind of datasets: spectrum (1D).", level="basic")
-    on_region = Region(help="Region of the source.", level="basic")
+    type = Choice(
+        ("spectrum", "image", "map"),
+        "spectrum",
+        help="Kind of datasets: spectrum (1D), image (2D, summed over energy), map (3D).",
+        level="basic",
+    )
+    on_region = Region(None, help="Region of the source; a spectrum needs it.", level="basic")
+    geometry = Slot(
+        MapGeometry, optional=True, help="The sky that the maps cover; images and maps need it.", level="basic"
+    )
+    stack = Bool(True, help="Images and maps: add all runs into one dataset; false keeps one a run.", level="basic")
+    offset_max = Quantity(
+        "2.5 deg", unit="deg", above="0 deg", help="Images and maps: half width of the part that a run adds."
+    )
     energy = Slot(
         EnergyAxis, help="Bins of reconstructed energy.", defaults={"min": "0.1 TeV", "max": "40 TeV"}, level="basic"
     )
@@ -45,9 +58,25 @@ class ReductionTool(Tool):
     background = Slot(Background, level="basic")
     safe_mask = Slot(SafeMask, level="basic")
 
+    def check_complete(self) -> Iterable[Problem]:
+        needed = "on_region" if self.stored("type") == "spectrum" else "geometry"
+        is_there = self.stored("on_region") is not None if needed == "on_region" else self.geometry is not None
+        if not is_there:
+            example = {
+                "on_region": '{circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}',
+                "geometry": '{center: "83.63 deg, 22.01 deg", width: [4 deg, 4 deg], pixel: 0.02 deg}',
+            }[needed]
+            message = f"is needed for reduction.type {self.place_of('type')}"
+            yield self.problem(needed, message, code="missing", hint=f"write e.g. {example}")
+
     def check(self) -> Iterable[Problem]:
         region = self.stored("on_region")
-        if self.stored("containment_correction") and isinstance(region, Mapping) and "circle" not in region:
+        if (
+            self.stored("type") == "spectrum"
+            and self.stored("containment_correction")
+            and isinstance(region, Mapping)
+            and "circle" not in region
+        ):
             shape = next(iter(region))
             yield self.problem(
                 "containment_correction",
@@ -71,16 +100,18 @@ class ReductionTool(Tool):
 
     def check_inputs(self) -> None:
         """Regions and masks must be readable; looked at before any step runs."""
-        make_region(self.on_region)
+        if self.on_region is not None:
+            make_region(self.on_region)
         self.background.exclusion.check_inputs()
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._context = context or RunContext()
         self._observations = inputs["observations"]
-        self._plan = self.plan()
+        self._plan = self.spectrum_plan() if self.type == "spectrum" else self.map_plan()
+        self._stacker = self._plan.stacker() if self.type != "spectrum" and self.stack else None
 
-    def plan(self) -> Any:
-        """The options as the engine takes them."""
+    def spectrum_plan(self) -> Any:
+        """The options of a 1D reduction as the engine takes them."""
         from gammapy_hli.engine.geom.region import region_center  # late: loads astropy
         from gammapy_hli.engine.reduce.spectrum import SpectrumPlan
 
@@ -96,9 +127,27 @@ class ReductionTool(Tool):
             use_region_center=self.use_region_center,
         )
 
+    def map_plan(self) -> Any:
+        """The options of a reduction to images or maps as the engine takes them."""
+        from gammapy_hli.engine.reduce.map import MapPlan  # late: loads astropy
+
+        geometry = self.geometry.geometry()
+        return MapPlan(
+            geometry=geometry,
+            energy=self.energy.axis("energy"),
+            energy_true=self.energy_true.axis("energy_true"),
+            irf_pixel=self.geometry.irf_pixel,
+            offset_max=self.offset_max,
+            background=self.background.map_maker(),
+            exclusion=self.background.exclusion.exclusion_on(geometry),
+            safe_mask=self.safe_mask.plan(),
+            to_image=self.type == "image",
+        )
+
     def start(self) -> None:
         runs = list(self._observations)
-        self._datasets, self._facts = [], []
+        self._datasets: list[Any] = []
+        self._facts: list[dict[str, Any]] = []
         has_failed = False
         for outcome in self._context.map(partial(reduce_run, plan=self._plan), runs, label="reduction"):
             if outcome.error is not None:
@@ -108,22 +157,29 @@ class ReductionTool(Tool):
             else:
                 dataset, facts = outcome.value
             if dataset is not None:
-                self._datasets.append(dataset)
+                self._keep(dataset)
             else:
                 if self._context.on_error == "stop":
                     message = f"run {facts['name']}: {facts['dropped']}"
                     raise StepError(self.step, message, exit_code=InputError.exit_code)
                 self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
             self._facts.append(facts)
-        if not self._datasets:
+        if all("dropped" in facts for facts in self._facts):
             reasons = "\n  ".join(f"run {facts['name']}: {facts['dropped']}" for facts in self._facts)
             code = StepError.exit_code if has_failed else NothingSelectedError.exit_code
             raise StepError(self.step, f"no run could be reduced:\n  {reasons}", exit_code=code)
 
+    def _keep(self, dataset: Any) -> None:
+        if self._stacker is None:
+            self._datasets.append(dataset)
+        else:
+            self._stacker.add(dataset)
+
     def finish(self) -> Any:
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
 
-        return Reduction.from_parts(self._datasets, self._facts)
+        datasets = self._datasets if self._stacker is None else [self._stacker.result(self.label or "stacked")]
+        return Reduction.from_parts(datasets, self._facts)
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
@@ -140,14 +196,16 @@ class ReductionTool(Tool):
 
 def reduce_run(observation: Any, plan: Any) -> tuple[Any, dict[str, Any]]:
     """The dataset of one run, None where it cannot be used, and what is known of it; works in any process."""
-    from gammapy_hli.engine.reduce.spectrum import reduce_observation, region_offset  # late: loads astropy
+    from gammapy_hli.engine.products.reduction import run_numbers  # late: loads astropy
+    from gammapy_hli.engine.reduce.run import reduce_any, target_offset
 
     facts: dict[str, Any] = {"name": observation.name}
     try:
         facts["zenith"] = observation.zenith.to_value("deg")
-        facts["offset"] = region_offset(observation, plan.on_region).to_value("deg")
+        facts["offset"] = target_offset(observation, plan).to_value("deg")
         facts["livetime"] = observation.livetime.to_value("s")
-        return reduce_observation(observation, plan), facts
+        dataset = reduce_any(observation, plan)
+        return dataset, {**facts, **run_numbers(dataset)}
     except ItemError as error:
         return None, {**facts, "dropped": error.reason}
     except InputError as error:

@@ -17,3 +17,8 @@ class Background(Component):
         """The background maker of the engine; None for no background."""
         chosen = self.chosen("method")
         return None if chosen is None else chosen.maker()
+
+    def map_maker(self) -> Any:
+        """The background maker for images and maps; None leaves the background of the response files as it is."""
+        chosen = self.chosen("method")
+        return None if chosen is None else chosen.map_maker()

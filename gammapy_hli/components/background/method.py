@@ -14,3 +14,7 @@ class BackgroundMethod(Component):
     def maker(self) -> Any:
         """The callable of the engine: ``maker(dataset, observation, plan) -> dataset``."""
         raise NotImplementedError(f"{type(self).__name__} must define maker()")
+
+    def map_maker(self) -> Any:
+        """The callable of the engine for images and maps, where it is another one."""
+        return self.maker()

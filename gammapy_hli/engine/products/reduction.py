@@ -14,6 +14,7 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.datasets_yaml import FILE_NAME, read_datasets, write_datasets
+from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.ogip import write_ogip
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
@@ -59,26 +60,26 @@ class Reduction(Summary):
     info: Table
 
     @classmethod
-    def from_parts(cls, datasets: Sequence[SpectrumDataset], facts: Sequence[Mapping[str, Any]]) -> "Reduction":
+    def from_parts(
+        cls, datasets: Sequence[SpectrumDataset | MapDataset], facts: Sequence[Mapping[str, Any]]
+    ) -> "Reduction":
         """Put together datasets and what is known of each run.
 
         Parameters
         ----------
         datasets : sequence of SpectrumDataset
         facts : sequence of mapping
-            For every run, in order: ``name``, and where known ``zenith``, ``offset``, ``livetime`` (numbers in the units
-            of `INFO_COLUMNS`) and ``dropped``.
+            For every run, in order: ``name``, and what is known of the other `INFO_COLUMNS`, in their units; see
+            `run_numbers`.
         """
-        found = Datasets(datasets)
-        rows = [_row(found, fact) for fact in facts]
         info = Table()
         for name, (unit, description) in INFO_COLUMNS.items():
-            values = [row.get(name, "" if name in _TEXT else np.nan) for row in rows]
+            values = [fact.get(name, "" if name in _TEXT else np.nan) for fact in facts]
             info[name] = np.array(values, dtype=str if name in _TEXT else float)
             info[name].description = description
             if unit is not None:
                 info[name].unit = unit
-        return cls(found, info)
+        return cls(Datasets(datasets), info)
 
     def __len__(self) -> int:
         return len(self.datasets)
@@ -156,13 +157,13 @@ class Reduction(Summary):
         }
 
 
-def _row(datasets: Datasets, fact: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts of a run with the numbers of its dataset, in the units of `INFO_COLUMNS`."""
-    row = dict(fact)
-    if fact["name"] in datasets:
-        info = datasets[fact["name"]].info()
-        for name, (unit, _) in INFO_COLUMNS.items():
-            value = info.get(name)
-            if value is not None:
-                row[name] = value.to_value(unit) if unit is not None else value
-    return row
+def run_numbers(dataset: SpectrumDataset | MapDataset) -> dict[str, Any]:
+    """Numbers of the dataset of a run for its row of info.ecsv, in the units of `INFO_COLUMNS`."""
+    info = dataset.info()
+    row = {}
+    for name, (unit, _) in INFO_COLUMNS.items():
+        value = info.get(name)
+        if value is not None:
+            row[name] = value.to_value(unit) if unit is not None else value
+    norm = dataset.meta.get("BKG_NORM")
+    return {**row, "background_norm": float(norm[0])} if norm else row
