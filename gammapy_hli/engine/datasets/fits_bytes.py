@@ -74,9 +74,9 @@ def table_bytes(name: str, columns: Sequence[Column], cards: Mapping[str, Any] |
         described += [(f"TTYPE{position}", column.name), (f"TFORM{position}", form)]
         described += [] if column.unit is None else [(f"TUNIT{position}", column.unit)]
         described += [] if dimension is None else [(f"TDIM{position}", dimension)]
-    rows = _row_bytes(fields)
-    n_rows = len(fields[0][1])
-    size = [("NAXIS1", len(rows) // max(n_rows, 1)), ("NAXIS2", n_rows), ("PCOUNT", len(heap)), ("GCOUNT", 1)]
+    table = _rows(fields)
+    rows = table.tobytes()
+    size = [("NAXIS1", table.dtype.itemsize), ("NAXIS2", len(table)), ("PCOUNT", len(heap)), ("GCOUNT", 1)]
     head = [("XTENSION", "BINTABLE"), ("BITPIX", 8), ("NAXIS", 2), *size, ("TFIELDS", len(columns))]
     return _header([*head, *described, ("EXTNAME", name), *(cards or {}).items()]) + _pad(rows + heap, b"\0")
 
@@ -105,12 +105,12 @@ def _variable_length(arrays: Sequence[np.ndarray], heap: bytes) -> tuple[np.ndar
     return np.stack([lengths, offsets], axis=1).astype(np.int32), f"P{code}({lengths.max()})", heap
 
 
-def _row_bytes(fields: Sequence[tuple[str, np.ndarray]]) -> bytes:
+def _rows(fields: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
     kinds = [(name, values.dtype.newbyteorder(">"), values.shape[1:]) for name, values in fields]
     rows = np.zeros(len(fields[0][1]), dtype=kinds)
     for name, values in fields:
         rows[name] = values
-    return rows.tobytes()
+    return rows
 
 
 def _header(cards: Sequence[tuple[str, Any]]) -> bytes:

@@ -11,6 +11,7 @@ from astropy.units import Quantity
 from gammapy_hli.engine.datasets.gadf import diagonal_edisp
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT, SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.geom.region import region_center
+from gammapy_hli.engine.geom.region_image import region_mask_on
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -89,7 +90,7 @@ def _check_parts(dataset: MapDataset) -> None:
 
 def _region_pixels(dataset: MapDataset, region: SkyRegion) -> np.ndarray:
     """Pixels in the region, shape (ny, nx)."""
-    padded = _region_mask(dataset.geometry.pad(1), region)
+    padded = region_mask_on(dataset.geometry.pad(1), region)
     inside = padded[1:-1, 1:-1]
     if padded.sum() > inside.sum():
         raise ValueError(f"dataset {dataset.name}: the region is not as a whole inside the map; move it or shrink it")
@@ -99,13 +100,6 @@ def _region_pixels(dataset: MapDataset, region: SkyRegion) -> np.ndarray:
             f"{dataset.geometry.shape} pixels. Is the region on the map, and larger than a pixel?"
         )
     return np.asarray(inside)
-
-
-def _region_mask(geometry: Any, region: SkyRegion) -> np.ndarray:
-    from regions import PixCoord  # late: slow to load, needed only where there is a region
-
-    rows, columns = np.indices(geometry.shape)
-    return np.asarray(region.to_pixel(geometry.to_wcs()).contains(PixCoord(columns, rows)))
 
 
 def _safe_sum(values: Any, inside: np.ndarray, safe: np.ndarray) -> np.ndarray:

@@ -168,7 +168,7 @@ def open_maps(path: Path | str, what: str = "map file") -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*truncated.*")
-            with fits.open(path, memmap=False) as hdus:
+            with path.open("rb") as stream, fits.open(stream, memmap=False) as hdus:  # astropy leaves bad files open
                 yield hdus
     except InputError as error:
         raise InputError(f"{what} {path}, {error}") from error

@@ -1,17 +1,24 @@
 """Small spectra with round numbers."""
 
+from dataclasses import replace
+
 import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from regions import CircleSkyRegion
 
+from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.datasets.map_cut import RECO_ARRAYS
 from gammapy_hli.engine.datasets.region_set import RegionSet
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.region import region_to_mapping
 from gammapy_hli.engine.geom.tangent import TangentPlane
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
+from gammapy_hli.engine.irf.edisp_map import EdispKernelMap
+from gammapy_hli.engine.irf.psf_map import PsfMap
 
 N_RECO, N_TRUE = 4, 6
 
@@ -87,3 +94,66 @@ def _assert_bitwise(one, other):
 
 def _region_numbers(region):
     return None if region is None else region_to_mapping(region)
+
+
+@pytest.fixture
+def make_map():
+    """Maker of small map datasets: 3 energies, 10 x 12 pixels of 0.1 deg, responses on pixels of 0.3 deg.
+
+    `seed` changes the numbers, `shift` (x, y) moves the box by whole pixels of the responses on one grid.
+    """
+    return _map_dataset
+
+
+def _map_dataset(name="1", seed=1, shift=(0, 0), kind=MapDataset, **changes):
+    rng = np.random.default_rng(seed)
+    crab = SkyCoord(83.633, 22.014, unit="deg")
+    geometry = WcsGeometry.create(crab, (1.2, 1.0) * u.deg, 0.1 * u.deg)
+    coarse = WcsGeometry.create(crab, (1.2, 1.2) * u.deg, 0.3 * u.deg)
+    geometry = replace(geometry, crpix=np.add(geometry.crpix, np.multiply(shift, 3)))
+    coarse = replace(coarse, crpix=np.add(coarse.crpix, shift))
+    energy = Axis.from_energy_bounds("1 TeV", "10 TeV", nbin=3)
+    true = Axis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=4, name="energy_true")
+    rad = Axis.from_edges(np.linspace(0, 0.5, 6) * u.deg, name="rad", interp="lin")
+    ny, nx = geometry.shape
+    irf = {"geometry": coarse, "energy_true": true, "exposure": rng.uniform(1, 2, (4, 4, 4)) * 1e9 * u.Unit("m2 s")}
+    values = {
+        "counts": rng.poisson(3, (3, ny, nx)).astype(np.float32),
+        "exposure": rng.uniform(1, 2, (4, ny, nx)).astype(np.float32) * 1e9 * u.Unit("m2 s"),
+        "psf": PsfMap(rad=rad, data=rng.uniform(0, 9, (4, 5, 4, 4)).astype(np.float32), **irf),
+        "edisp": EdispKernelMap(energy=energy, data=rng.uniform(0, 1, (4, 3, 4, 4)).astype(np.float32), **irf),
+        "mask_safe": rng.uniform(size=(3, ny, nx)) > 0.3,
+        "gti": Gti(np.array([1.1, 900.7]) + seed, np.array([800.3, 1700.9]) + seed),
+        "livetime": 1581.7367584109312 * u.s / seed,
+        "meta": {"OBS_ID": [seed], "TELESCOP": ["HESS"], "RA_PNT": [83.1 / 3]},
+    }
+    if kind is MapDataset:
+        values["background"] = rng.uniform(2, 4, (3, ny, nx)).astype(np.float32)
+    else:
+        values["counts_off"] = rng.poisson(2, (3, ny, nx)).astype(np.float32)
+        values["acceptance"] = rng.uniform(1, 2, (3, ny, nx)).astype(np.float32)
+        values["acceptance_off"] = rng.uniform(5, 9, (3, ny, nx)).astype(np.float32)
+    return kind(name=name, geometry=geometry, energy=energy, energy_true=true, **{**values, **changes})
+
+
+@pytest.fixture
+def assert_same_maps():
+    """Comparison of two map datasets: every array to `rtol`, bitwise by default, with its type."""
+
+    def compare(found, expected, rtol=0.0, responses=True):
+        assert type(found) is type(expected)
+        assert found.geometry.same_as(expected.geometry)
+        parts = [(name, found, expected) for name in (*RECO_ARRAYS, "exposure")]
+        for irf in ("psf", "edisp") if responses else ():
+            assert (getattr(found, irf) is None) == (getattr(expected, irf) is None)
+            if getattr(found, irf) is not None:
+                parts += [(name, getattr(found, irf), getattr(expected, irf)) for name in ("data", "exposure")]
+        for name, mine, its in parts:
+            one, other = (getattr(_, name, None) for _ in (mine, its))
+            assert (one is None) == (other is None), name
+            if one is not None:
+                one, other = (getattr(_, "value", _) for _ in (one, other))
+                assert one.dtype == other.dtype, name
+                np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol * np.max(other), err_msg=name)
+
+    return compare
