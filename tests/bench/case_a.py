@@ -159,8 +159,10 @@ def compare(label: str, own: dict[str, Any], other: dict[str, Any]) -> list[tupl
         (value, error), (value2, error2) = own[name], other[name]
         rows.append((f"{label} {name}, in errors", abs(value - value2) / error2, 0.01))
         rows.append((f"{label} {name} error, relative", abs(error / error2 - 1), 0.02))
+    # where the likelihood falls towards a bound, as in bins without counts, only the limit means something
     is_detected = [value > 1 for value in other["sqrt_ts"]]
-    away = [abs(a - b) / e for a, b, e in zip(own["dnde"], other["dnde"], other["dnde_errp"], strict=True) if e > 0]
+    columns = (own["dnde"], other["dnde"], other["dnde_errp"], is_detected)
+    away = [abs(a - b) / e for a, b, e, keep in zip(*columns, strict=True) if keep]
     rows.append((f"{label} dnde, in errors", max(away), 0.01))
     for name in ERROR_COLUMNS:
         keep = is_detected if name != "dnde_ul" else [True] * len(is_detected)
