@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,17 +56,17 @@ class MapBins:
         """Whether every pixel of the map is in the rectangle."""
         return len(self.pixels) == self.shape[1] * self.shape[2]
 
-    def rectangle(self, cube: NDArray[np.floating]) -> Array:
+    def rectangle(self, cube: NDArray[Any]) -> Array:
         """The rectangle of a cube (ne, ny, nx), float64."""
         table: Array = np.asarray(cube, dtype=np.float64).reshape(self.shape[0], -1)
         if len(self.energies) == self.shape[0] and self.has_all_pixels:
             return table.copy()
         return table[np.ix_(self.energies, self.pixels)]
 
-    def flat(self, rectangle: NDArray[np.floating]) -> Array:
+    def flat(self, rectangle: NDArray[Any]) -> Array:
         """The used bins of a rectangle, (n_bins,)."""
-        rectangle = np.asarray(rectangle, dtype=np.float64)
-        return rectangle.reshape(-1) if self.used is None else rectangle[self.used]
+        values: Array = np.asarray(rectangle, dtype=np.float64)
+        return values.reshape(-1) if self.used is None else values[self.used]
 
     def unflat(self, flat: NDArray[np.floating]) -> Array:
         """A rectangle from the used bins, zero in the others."""
