@@ -134,7 +134,7 @@ def _sides(dlon: Array, sin1: Array, cos1: Array, sin2: Array, cos2: Array) -> t
     """Sides of pixels as vectors (east, north) [rad] as long as the separation, from start and from end."""
     sin_dlon, cos_dlon = np.sin(dlon), np.cos(dlon)
     east, north = sin_dlon * cos2, sin2 * cos1 - cos2 * sin1 * cos_dlon
-    length = np.hypot(east, north)
+    length = np.sqrt(east * east + north * north)
     with np.errstate(invalid="ignore", divide="ignore"):
         stretch = np.arctan2(length, sin1 * sin2 + cos1 * cos2 * cos_dlon) / length
     stretch = np.where(length == 0, 1.0, stretch)
