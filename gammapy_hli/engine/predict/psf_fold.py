@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 __all__ = ["PsfFolder"]
 
@@ -56,6 +55,8 @@ class PsfFolder:
 
     def fold(self, image: Array) -> Array:
         """The image (ny, nx) folded with every kernel, (nt, ny, nx)."""
+        from scipy import fft  # late: point sources, and spectra, do without
+
         rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
         if not len(rows):
             return np.zeros((len(self.kernels), *image.shape))
@@ -71,6 +72,8 @@ class PsfFolder:
         key = (length_y, length_x, half_y, half_x)
         found = self._transforms.get(key)
         if found is None:
+            from scipy import fft  # late: as above
+
             middle_y, middle_x = self.kernels.shape[1] // 2, self.kernels.shape[2] // 2
             part = self.kernels[:, middle_y - half_y : middle_y + half_y + 1, middle_x - half_x : middle_x + half_x + 1]
             padded = np.zeros((len(part), length_y, length_x))
@@ -88,6 +91,8 @@ def _cyclic_length(first: int, last: int, half: int, n: int) -> tuple[int, int]:
     `first` and `last` are the ends of what is not zero in `n` pixels. What is folded reaches from first - half to
     last + half: below 0 it must come out at n or above, and nothing may reach the length itself.
     """
+    from scipy import fft  # late: as above
+
     half = min(half, n - 1)
     length = max(n, n + half - int(first), int(last) + half + 1, 2 * half + 1)
     return fft.next_fast_len(length, real=True), half
