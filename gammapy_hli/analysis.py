@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any, Self
 
 from traitlets.config import Config
+from traitlets.config.loader import LazyConfigValue
 
 from gammapy_hli.base.errors import PYTHON, ConfigError, MissingStepError, Problem, sort_problems
 from gammapy_hli.base.suggest import did_you_mean
@@ -198,9 +199,9 @@ class Analysis(Component):
         overwrite : bool
             Allow an outdir that holds something else.
         """
-        self.check_ready()
         outdir = self._outdir()
         wish = self._wish(until, only, force)
+        self.check_ready(self.wanted(wish.until, wish.only))
         self._result = run_chain(
             self._with_what_is_there(self.run_steps(), wish.only),
             outdir=outdir,
@@ -223,8 +224,8 @@ class Analysis(Component):
         force: bool | Collection[str] | str = (),
     ) -> Plan:
         """What `run` would do, and why; nothing is written."""
-        self.check_ready()
         wish = self._wish(until, only, force)
+        self.check_ready(self.wanted(wish.until, wish.only))
         return plan_chain(self.run_steps(), outdir=self._outdir(), memory=self._memory, wish=wish)
 
     def status(self) -> list[StepStatus]:
@@ -321,18 +322,26 @@ class Analysis(Component):
         """Steps, their order and their links."""
         return wire(self)
 
-    def check_ready(self) -> None:
-        """ConfigError with everything that keeps the steps from running."""
+    def wanted(self, until: str | None = None, only: Collection[str] | None = None) -> tuple[str, ...]:
+        """Names of the steps that may run where a part of the chain is asked for."""
+        names = self.chain.steps
+        if until is not None:
+            names = names[: names.index(until) + 1]
+        return names if only is None else tuple(name for name in names if name in only)
+
+    def check_ready(self, steps: Collection[str] | None = None) -> None:
+        """ConfigError with everything that keeps the steps (by default all) from running."""
         problems, _ = check_tree(self, complete=True)
         errors = [problem for problem in problems if problem.severity == "error" and not self._is_given(problem)]
+        errors = [problem for problem in errors if concerns(problem, steps)]
         if not errors:
             errors = list(self._unknown_sources(read_files=True))
         if errors:
             raise ConfigError(sort_problems(errors))
 
-    def missing_inputs(self) -> list[Problem]:
-        """A problem for every input file or folder of the steps that is not there."""
-        return list(missing_inputs(self, steps_of(self)))
+    def missing_inputs(self, steps: Collection[str] | None = None) -> list[Problem]:
+        """A problem for every input file or folder of the steps (by default all) that is not there."""
+        return list(missing_inputs(self, tuple(steps_of(self) if steps is None else steps)))
 
     def run_steps(self, also: Iterable[str] = ()) -> list[Step]:
         """The steps as the runner takes them, in order; those of `also` too where they are not in ``steps``."""
@@ -381,10 +390,12 @@ class Analysis(Component):
             if options:
                 self[step].update(options)
             self._add_step(step)
-            self.check_ready()
+            self.check_ready((step,))
         steps = {each.name: each for each in self.run_steps()}
         store = ProductStore(list(steps.values()), self._outdir(), self._memory)
-        for source in steps[step].input_steps if section != "report" else ():
+        gathered = self[step].gathers_here()
+        needed = {role: source for role, source in steps[step].inputs.items() if role not in gathered}
+        for source in replace(steps[step], inputs=needed).input_steps:
             if store.manifest(source) is None:
                 raise MissingStepError(
                     f"{self._call(step)} needs the product of '{source}': call {self._call(source)} first, "
@@ -405,7 +416,7 @@ class Analysis(Component):
         kept: dict[str, str | tuple[str, ...]] = {}
         for role, named in step.inputs.items():
             sources = (named,) if isinstance(named, str) else named
-            if role in step.tool.gathers:
+            if role in step.tool.gathers_here():
                 sources = tuple(source for source in sources if source not in missing)
             if sources:
                 kept[role] = sources[0] if len(sources) == 1 else sources
@@ -449,10 +460,24 @@ class Analysis(Component):
         return {"steps": states, "options": self.to_plain(only_set=True)}
 
 
+def concerns(problem: Problem, steps: Collection[str] | None) -> bool:
+    """Whether a problem keeps these steps from running: what others lack does not."""
+    section = problem.path.partition(".")[0]
+    is_step = section.partition("@")[0] in {entry.section for entry in TOOLS}
+    return steps is None or problem.code != "missing" or not is_step or section in steps
+
+
+def _plain_config(config: Config) -> dict[str, Any]:
+    for name, value in config.items():
+        if isinstance(value, LazyConfigValue):
+            raise TypeError(f"traitlets makes no section of '{name}' by a dot; write Config({{'{name}': {{...}}}})")
+    return {name: _plain_config(value) if isinstance(value, Config) else value for name, value in config.items()}
+
+
 def _as_source(config: Any) -> Source:
     """A source of options from what a user gives."""
     if isinstance(config, Config):
-        return PythonSource(config.to_dict() if hasattr(config, "to_dict") else dict(config))
+        return PythonSource(_plain_config(config))
     if isinstance(config, Mapping):
         return PythonSource(config)
     if isinstance(config, str | os.PathLike):

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from gammapy_hli.base.errors import ConfigError
 from gammapy_hli.components.sky import make_regions
 from gammapy_hli.core.component import Component
 from gammapy_hli.core.traits import List, Path, Quantity, Region
@@ -28,7 +29,10 @@ class Exclusion(Component):
         if self.mask is not None:
             ExclusionMask.read(self.mask)
         for spec in self.regions:
-            make_regions(spec)
+            try:
+                make_regions(spec)
+            except ValueError as error:
+                raise ConfigError(self.problem("regions", str(error), code="region")) from None
 
     def exclusion_mask(self, center: "SkyCoord") -> "ExclusionMask | None":
         """The mask that the engine works with; None where nothing is excluded.

@@ -123,7 +123,7 @@ class _Wiring:
     def tool(self, step: str) -> type[Tool]:
         return self.tools[step.partition("@")[0]].component  # type: ignore[return-value]
 
-    def instance(self, step: str) -> Component:
+    def instance(self, step: str) -> Tool:
         return self.root[step]  # type: ignore[no-any-return]
 
     def makers(self, product: str, step: str) -> list[str]:
@@ -139,11 +139,12 @@ class _Wiring:
         self.links[step] = links
         tool = self.tool(step)
         told = self.told(step)
-        wanted = list(dict.fromkeys((*tool.requires, *tool.uses, *tool.gathers)))
+        gathers = self.instance(step).gathers_here()
+        wanted = list(dict.fromkeys((*tool.requires, *tool.uses, *gathers)))
         wanted.sort(key=lambda product: product != tool.follows)
         for product in wanted:
             sources = told.get(product)
-            if sources is None and product in tool.gathers:
+            if sources is None and product in gathers:
                 sources = tuple(other for other in self.steps if other != step and self.tool(other).produces == product)
             if sources is None and tool.follows in links and product != tool.follows:
                 sources = self._followed(links[str(tool.follows)], product)
@@ -180,7 +181,7 @@ class _Wiring:
         """What ``inputs`` says, by product."""
         told: dict[str, tuple[str, ...]] = {}
         tool = self.tool(step)
-        takes = (*tool.requires, *tool.uses, *tool.gathers)
+        takes = (*tool.requires, *tool.uses, *self.instance(step).gathers_here())
         for key, value in (self.instance(step).stored("inputs") or {}).items():
             section = step_name(type(self.root), key)
             product = self.tool(section).produces if key not in takes and section in self.tools else str(key)

@@ -65,6 +65,10 @@ class Tool(Component):
         """Name of the step with its label."""
         return self._key if self._owner is not None and self._key.partition("@")[0] == self.section else self.section
 
+    def gathers_here(self) -> tuple[str, ...]:
+        """What it gathers with the options that are set; `gathers` unless a tool decides otherwise."""
+        return self.gathers
+
     def run(self, context: Any = None, **inputs: Any) -> Any:
         """Run the step.
 

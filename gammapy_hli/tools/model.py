@@ -5,8 +5,10 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from gammapy_hli.base.errors import Problem
+from gammapy_hli.components.fov_model import FovModel
 from gammapy_hli.components.source import Source
-from gammapy_hli.core.component import Named
+from gammapy_hli.core.component import Named, Slot
+from gammapy_hli.core.inputs import named_paths
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Path
 
@@ -21,6 +23,7 @@ class ModelTool(Tool):
 
     file = Path(None, help="Models file (YAML, gammapy's format); sources named here replace those of the file.")
     sources = Named(Source, help="Sources by name.", level="basic")
+    background = Slot(FovModel, help="Background model that is added for every map dataset that has none.")
 
     def check_complete(self) -> Iterable[Problem]:
         if self.stored("file") is None and not len(self.sources):
@@ -37,9 +40,36 @@ class ModelTool(Tool):
 
     def check_inputs(self) -> None:
         """The model as it is written must be one; looked at before any step runs."""
-        self.finish()
+        self.written_models()
+
+    def gathers_here(self) -> tuple[str, ...]:
+        """Maps need one background model each, so that their names must be known; spectra need none."""
+        steps = [part for name, part in self.root.parts().items() if name.partition("@")[0] == "reduction"]
+        return ("datasets",) if any(step.stored("type") != "spectrum" for step in steps) else ()
+
+    def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        found = inputs.get("datasets")
+        reductions = () if found is None else found if isinstance(found, tuple) else (found,)
+        self._datasets = [dataset for reduction in reductions for dataset in reduction]
 
     def finish(self) -> Any:
+        from gammapy_hli.engine.datasets.map import MapDataset  # late: loads astropy
+        from gammapy_hli.engine.models.background import FoVBackgroundModel
+        from gammapy_hli.engine.models.sky_model import Models
+
+        models = self.written_models()
+        served = {
+            name for model in models if isinstance(model, FoVBackgroundModel) for name in model.datasets_names or ()
+        }
+        added = [
+            self.background.model(dataset.name)
+            for dataset in self._datasets
+            if isinstance(dataset, MapDataset) and dataset.statistic == "cash" and dataset.name not in served
+        ]
+        return Models([*models, *added]) if added else models
+
+    def written_models(self) -> Any:
+        """The sources of the file and of the options."""
         from gammapy_hli.engine.models.models_yaml import parse_short, read_models  # late: loads astropy
         from gammapy_hli.engine.models.sky_model import Models
 
@@ -52,7 +82,7 @@ class ModelTool(Tool):
 
     def sources_as_written(self) -> dict[str, Any]:
         """The sources in plain form, file names made absolute."""
-        return {name: source.to_plain(only_set=True) for name, source in self.sources.items()}
+        return {name: _with_absolute_files(source) for name, source in self.sources.items()}
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.models.models_yaml import read_models  # late: loads astropy
@@ -63,3 +93,15 @@ class ModelTool(Tool):
         from gammapy_hli.engine.models.models_yaml import write_models  # late: loads astropy
 
         write_models(product, folder / MODELS_FILE)
+
+
+def _with_absolute_files(source: Source) -> dict[str, Any]:
+    """A source in plain form; the files that it names are found from any folder."""
+    plain = source.to_plain(only_set=True)
+    for named in named_paths(source):
+        *above, name = named.path.removeprefix(f"{source.dotted_path}.").split(".")
+        part = plain
+        for key in above:
+            part = part[key]
+        part[name] = named.real or named.written
+    return plain
