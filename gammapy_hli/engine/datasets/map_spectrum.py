@@ -150,7 +150,8 @@ def _containment(dataset: MapDataset, region: SkyRegion) -> np.ndarray:
         raise ValueError(f"dataset {dataset.name} has no psf; the containment correction needs one")
     edges = psf.rad.edges_value("rad")
     profile = np.asarray(psf.at(region_center(region)))  # (nt of the psf, nrad) sr-1
-    held = np.cumsum(profile * np.pi * np.diff(edges**2), axis=1)
+    rings = 2 * np.pi * psf.rad.center_value("rad") * np.diff(edges)  # around the nodes, where the axis has some
+    held = np.cumsum(profile * rings, axis=1)
     held = np.concatenate([np.zeros((len(held), 1)), held], axis=1)
     radius = region.radius.to_value("rad")
     containment = np.array([np.interp(radius, edges, row) for row in held])
