@@ -100,7 +100,7 @@ class Analysis(Component):
             model = self[makers[0]]
             if model.has_bad_values or (model.stored("file") is not None and not read_files):
                 continue
-            names = list(model.sources) if model.stored("file") is None else list(model.finish().names)
+            names = list(model.sources) if model.stored("file") is None else list(model.written_models().names)
             if names and wanted not in names:
                 place = model.origin_of("file" if model.stored("file") is not None else "sources")
                 yield tool.problem(

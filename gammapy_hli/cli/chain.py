@@ -94,12 +94,14 @@ def _showed_help(parser: Parser, arguments: Arguments, section: str = "") -> boo
 
 def _execute(arguments: Arguments, *, until: str | None = None, only: list[str] | None = None, prefix: str = "") -> int:
     flags = arguments.flags
-    resolved = resolve_session(arguments, prefix)
+    resolved = resolve_session(arguments, prefix, complete=False)
     analysis = resolved.build()
     last = _known(analysis, until)
     chosen = None if only is None else [str(_known(analysis, name)) for name in only]
     forced = _forced(analysis, arguments)
-    check_inputs(analysis)
+    wanted = analysis.wanted(last, chosen)
+    analysis.check_ready(wanted)
+    check_inputs(analysis, wanted)
     if flags.log_file:
         check_log_file(flags.log_file, analysis, flags.config)
     if flags.dry_run:

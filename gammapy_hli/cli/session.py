@@ -105,9 +105,9 @@ def _files(given: Sequence[str], options: Sequence[OptionWords]) -> list[str]:
     )
 
 
-def check_inputs(analysis: Analysis) -> None:
+def check_inputs(analysis: Analysis, steps: Sequence[str] | None = None) -> None:
     """Errors for input files and folders that are not there, all at once: before any work."""
-    problems = analysis.missing_inputs()
+    problems = analysis.missing_inputs(steps)
     if not problems:
         return
     if any(problem.code == "variable" for problem in problems):

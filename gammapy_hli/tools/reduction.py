@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import InputError, ItemError, NothingSelectedError, Problem, StepError
+from gammapy_hli.base.errors import ConfigError, InputError, ItemError, NothingSelectedError, Problem, StepError
 from gammapy_hli.components.background.background import Background
 from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.components.map_geometry import MapGeometry
@@ -101,7 +101,10 @@ class ReductionTool(Tool):
     def check_inputs(self) -> None:
         """Regions and masks must be readable; looked at before any step runs."""
         if self.on_region is not None:
-            make_region(self.on_region)
+            try:
+                make_region(self.on_region)
+            except ValueError as error:
+                raise ConfigError(self.problem("on_region", str(error), code="region")) from None
         self.background.exclusion.check_inputs()
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:

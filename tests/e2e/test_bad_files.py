@@ -452,3 +452,17 @@ def test_missing_configuration_is_exit_2(place, hli):
     outcome = hli("run")
     assert outcome.code == 2
     assert "no configuration: give -c FILE" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["reduction.on_region", "reduction.background.exclusion.regions"])
+def test_region_that_is_none_is_exit_2_before_any_work(place, hli, option):
+    outcome = hli(*RUN, f"--{option}", "icrs;circle(10)")
+    assert outcome.code == 2
+    assert f"command line (--{option})" in outcome.err
+    assert "'icrs;circle(10)' is not a DS9 region" in outcome.err
+    Path("regions.reg").write_text("no region here")
+    outcome = hli(*RUN, f"--{option}", "regions.reg")
+    assert outcome.code in (2, 3)
+    assert "regions.reg" in outcome.err
+    assert "unexpected" not in outcome.err
+    assert not Path("out").exists()

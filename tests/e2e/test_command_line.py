@@ -278,3 +278,12 @@ def test_report_alone_shows_what_is_there(session, hli):
     page = (session / "out" / "report" / "index.html").read_text(encoding="utf-8")
     assert "crab" in page
     assert 'src="http' not in page
+
+
+def test_part_of_the_chain_needs_only_its_own_options(place, hli):
+    text = Path("sim.yaml").read_text()
+    Path("sim.yaml").write_text(text[: text.index("model:")])
+    assert executed(hli("data-reduction", "-c", "sim.yaml")) == ["selection", "reduction"]
+    outcome = hli(*RUN)
+    assert outcome.code == 2
+    assert "model.sources: no source" in outcome.err
