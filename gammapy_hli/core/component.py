@@ -427,6 +427,8 @@ class Component(Summary, Configurable):
         """The component, named item or value at a dotted path."""
         node: Any = self
         for name in split_path(path):
+            if node is None:
+                raise KeyError(f"'{path}': '{name}' is in a part that is null; set it first")
             if isinstance(node, Component):
                 node = node.make_labelled(name) if node.can_label(name) else getattr(node, name)
             else:
@@ -441,12 +443,18 @@ class Component(Summary, Configurable):
         return bool(at) and is_name(label) and isinstance(member, Slot) and hasattr(member.component, "produces")
 
     def __setitem__(self, path: str, value: Any) -> None:
-        above, _, name = path.rpartition(".")
-        node = self[above] if above else self
+        *above, last = split_path(path)
+        node: Any = self
+        for number, name in enumerate(above):
+            part = node[name]
+            if part is None:  # an optional part that nobody has set so far
+                node.update({".".join((*above[number:], last)): value})
+                return
+            node = part
         if isinstance(node, NamedItems):
-            node[name] = value
+            node[last] = value
         else:
-            setattr(node, name, value)
+            setattr(node, last, value)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.known_keys()})

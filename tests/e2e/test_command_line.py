@@ -194,7 +194,7 @@ def test_value_without_its_quotes_says_how_to_write_it(place, hli):
         (("--unitl", "fit"), "Did you mean '--until'?"),
         (("sim.yaml",), "A configuration is given with -c: -c sim.yaml"),
         (("-x",), "unknown flag '-x'"),
-        (("--stack",), "Did you mean 'fit.stack'?"),
+        (("--strategy", "1"), "Did you mean 'fit.strategy'?"),
         (("--fit.tolerance",), "got nothing; expected one value"),
         (("--n-jobs", "0"), "general.n_jobs: 0 is out of range"),
     ],

@@ -40,7 +40,8 @@ def test_every_step_has_its_numbers(summary):
     assert summary["fit"]["success"]
     assert summary["fit@stacked"]["success"]
     assert set(summary["fit"]["parameters"]) == {f"crab.spectral.{name}" for name in ("index", "amplitude", "lambda_")}
-    assert len(summary["flux_points"]["crab"]["dnde"]) == 26
+    points = summary["flux_points"]["crab"]
+    assert {len(values) for values in points.values()} == {27}  # 10 bins a decade from 0.1 TeV to 40 TeV, rounded up
 
 
 def test_python_gives_the_numbers_of_the_command_to_the_last_digit(crab, summary, gammapy_data):

@@ -104,3 +104,14 @@ def test_repr_before_any_run_says_that_nothing_has_run(analysis):
 def test_pickled_and_copied_options_stay_what_they_are(analysis):
     again = Analysis(analysis.to_plain(only_set=True))
     assert again.to_plain() == analysis.to_plain()
+
+
+def test_option_of_a_part_that_is_null_makes_the_part(analysis):
+    assert analysis.selection.cone is None
+    with pytest.raises(KeyError, match="'center' is in a part that is null"):
+        analysis["selection.cone.center"]
+    analysis["selection.cone.center"] = "1 deg, 2 deg"
+    assert analysis.selection.cone.radius.value == 5
+    analysis["flux_points@b.energy.nbins"] = 3
+    assert analysis["flux_points@b"].energy.nbins == 3
+    assert analysis.flux_points.energy is None
