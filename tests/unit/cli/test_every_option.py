@@ -1,11 +1,13 @@
 """Every option of the real tree, one letter changed, is refused everywhere and the right name is suggested."""
 
 import random
+import re
 
 import pytest
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.base.errors import ConfigError
+from gammapy_hli.base.suggest import edit_distance
 from gammapy_hli.cli.main import main
 from gammapy_hli.core.resolve import resolve
 from gammapy_hli.core.sources import CommandLine, TextSource
@@ -20,6 +22,12 @@ def misspell(name, generator):
     place = generator.randrange(len(name))
     letter = generator.choice([letter for letter in "bcdfghjklmnpqrstvwxz" if letter not in name])
     return name[:place] + letter + name[place + 1 :]
+
+
+def is_suggested(name, wrong, said):
+    """Whether the right name is suggested, or another that is as near to what was written (man: min or max)."""
+    found = re.findall(r"Did you mean '(?:[^']*\.)?([^'.]+)'", said)
+    return name in found or any(edit_distance(other, wrong) == 1 for other in found)
 
 
 def wrong_paths(seed):
@@ -37,22 +45,23 @@ def wrong_paths(seed):
 def test_one_letter_changed_suggests_the_right_name(seed):
     for path, name in wrong_paths(seed):
         found = resolve(Analysis, [TextSource(CRAB), CommandLine([(path, ("1",), path)])])
-        said = [str(problem) for problem in found.problems]
-        assert any(f"Did you mean '{name}'?" in sentence for sentence in said), (path, said)
+        said = "\n".join(str(problem) for problem in found.problems)
+        assert is_suggested(name, path.rpartition(".")[2], said), (path, said)
 
 
 def test_one_letter_changed_raises_in_python():
     analysis = Analysis({"model.sources.crab": {"spectral": "pl", "spatial": "point", "temporal": "const"}})
     for path, name in wrong_paths(4):
-        with pytest.raises(ConfigError, match=f"Did you mean '{name}'?"):
+        with pytest.raises(ConfigError) as raised:
             analysis[path] = 1
+        assert is_suggested(name, path.rpartition(".")[2], str(raised.value)), path
 
 
 def test_command_with_a_misspelt_option_is_exit_2(tmp_path, capsys):
     (tmp_path / "c.yaml").write_text(CRAB)
     for path, name in list(wrong_paths(5))[::7]:
         assert main(["plan", "-c", str(tmp_path / "c.yaml"), f"--{path}", "1"]) == 2
-        assert f"Did you mean '{name}'?" in capsys.readouterr().err
+        assert is_suggested(name, path.rpartition(".")[2], capsys.readouterr().err), path
 
 
 @pytest.mark.parametrize("entry", SPECTRAL.values(), ids=lambda entry: entry.tag)
