@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
 from gammapy_hli.engine.estimate.refit import refit_norms
-from gammapy_hli.engine.estimate.scaled_source import ScaledSource, ScaledSpectrum
+from gammapy_hli.engine.estimate.scaled_source import ScaledSource, hold_shape
 from gammapy_hli.engine.estimate.sensitivity import norm_sensitivity
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
-from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.flux_points import SQRT_TS_THRESHOLD, FluxPoints
@@ -30,7 +30,7 @@ NORM_SCAN = np.geomspace(0.2, 5.0, 11)
 
 @dataclass(frozen=True, eq=False)
 class PointBins:
-    """Used bins of all datasets, flat, each with the flux point it belongs to.
+    """Used bins of all datasets, flat, each with the flux point it belongs to; bins of maps without counts are summed.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class PointBins:
 
 
 def estimate_flux_points(
-    datasets: Iterable[SpectrumDataset],
+    datasets: Iterable[AnyDataset],
     models: Models,
     source: str,
     *,
@@ -87,9 +87,9 @@ def estimate_flux_points(
 
     Parameters
     ----------
-    datasets : iterable of SpectrumDataset
+    datasets : iterable of SpectrumDataset and MapDataset
     models : Models
-        Usually those of a fit. Sources other than ``source`` stay as background.
+        Usually those of a fit. Sources other than ``source`` and the models of the background stay as they are.
     source : str
         Name of the model whose flux is wanted.
     energy_edges : Quantity (n + 1,), optional
@@ -101,7 +101,7 @@ def estimate_flux_points(
     sensitivity : bool
         Also the norm that would be detected with ``n_sigma_sensitivity``.
     reoptimize : bool
-        Refit the free parameters of the other sources in each bin; much slower.
+        Refit the other free parameters in each bin; much slower. Positions and shapes in maps stay as they are.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies to use, as in the fit.
 
@@ -126,8 +126,8 @@ def estimate_flux_points(
     n_points = len(edges) - 1
     bins = _collect(likelihood, source, numbers, n_points)
     if reoptimize and any(name not in _own_names(models, source) for name in likelihood.free):
-        scaled = ScaledSource(source, ScaledSpectrum(model.spectral), model.datasets_names)
-        others = [scaled if each.name == source else each for each in models]
+        scaled = ScaledSource.of(model)
+        others = [scaled if each.name == source else hold_shape(each) for each in models]
         columns = refit_norms(datasets, others, numbers, n_points, likelihood.masks, norms, n_sigma, n_sigma_ul)
     else:
         columns = _solve(bins, n_points, len(datasets), norms, n_sigma, n_sigma_ul)
@@ -175,34 +175,34 @@ def _reference(spectral: Any, edges: u.Quantity) -> dict[str, Any]:
 
 
 def _collect(likelihood: Likelihood, source: str, numbers: Sequence[Index], n_points: int) -> PointBins:
-    """Flat bins of all groups, those outside the points left out; on-off bins first."""
-    groups = sorted(likelihood.groups, key=lambda group: group.wstat is None)
-    parts: dict[str, list[Array]] = {
-        key: [] for key in ("point", "dataset", "counts", "off", "alpha", "bkg", "own", "other")
-    }
-    for group in groups:
-        fold, values = group.fold, likelihood.parameters.values
-        point = np.concatenate([numbers[k][fold.bin[fold.member == k]] for k in fold.members])
-        inside = point >= 0
-        with np.errstate(all="ignore"):
-            counted = [(t.name, t.spectrum.flux(values[t.places]) @ t.matrix) for t in group.sources]
-        zero = np.zeros(len(point))
-        on_off = group.wstat
-        rows = {
-            "point": point,
-            "dataset": fold.member,
-            "counts": group.counts if on_off is None else on_off.n_on,
-            "off": zero if on_off is None else on_off.n_off,
-            "alpha": zero if on_off is None else on_off.alpha,
-            "bkg": group.background if on_off is None else zero,
-            "own": sum((npred for name, npred in counted if name == source), zero),
-            "other": sum((npred for name, npred in counted if name != source), zero),
-        }
-        for key, row in rows.items():
-            parts[key].append(row[inside])
-    flat = {key: np.concatenate(rows) if rows else np.zeros(0) for key, rows in parts.items()}
-    n_wstat = int(sum(len(part) for part, group in zip(parts["point"], groups, strict=True) if group.wstat is not None))
-    return _point_bins(flat, n_wstat, n_points)
+    """Flat bins of all datasets, those outside the points left out; on-off bins first."""
+    values = likelihood.parameters.values
+    with np.errstate(all="ignore"):
+        parts = [_spectrum_rows(group, source, numbers, values) for group in likelihood.groups]
+        parts += [map_bin_rows(term, source, numbers[term.number], values) for term in likelihood.maps]
+    parts = sorted((part.inside() for part in parts), key=lambda part: not part.is_on_off)
+    names = ("point", "dataset", "counts", "off", "alpha", "background", "own", "other")
+    flat = {name: np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in names}
+    return _point_bins(flat, sum(len(part.point) for part in parts if part.is_on_off), n_points)
+
+
+def _spectrum_rows(group: GroupTerm, source: str, numbers: Sequence[Index], values: Array) -> BinRows:
+    """The bins of a group of spectra."""
+    fold, on_off = group.fold, group.wstat
+    point = np.concatenate([numbers[k][fold.bin[fold.member == k]] for k in fold.members])
+    counted = [(t.name, t.spectrum.flux(values[t.places]) @ t.matrix) for t in group.sources]
+    zero = np.zeros(len(point))
+    return BinRows(
+        is_on_off=on_off is not None,
+        point=point,
+        dataset=fold.member,
+        counts=group.counts if on_off is None else on_off.n_on,
+        off=zero if on_off is None else on_off.n_off,
+        alpha=zero if on_off is None else on_off.alpha,
+        background=group.background if on_off is None else zero,
+        own=sum((npred for name, npred in counted if name == source), zero),
+        other=sum((npred for name, npred in counted if name != source), zero),
+    )
 
 
 def _point_bins(flat: dict[str, Array], n_wstat: int, n_points: int) -> PointBins:
@@ -216,7 +216,7 @@ def _point_bins(flat: dict[str, Array], n_wstat: int, n_points: int) -> PointBin
         wstat=bins,
         cash_group=point[c],
         cash_signal=flat["own"][c],
-        cash_offset=flat["bkg"][c] + flat["other"][c],
+        cash_offset=flat["background"][c] + flat["other"][c],
         cash_counts=flat["counts"][c],
     )
     return PointBins(
@@ -227,7 +227,7 @@ def _point_bins(flat: dict[str, Array], n_wstat: int, n_points: int) -> PointBin
         other=flat["other"],
         wstat=bins,
         is_wstat=np.arange(len(point)) < n_wstat,
-        cash_background=flat["bkg"][c],
+        cash_background=flat["background"][c],
         problems=problems,
     )
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.estimate.scaled_source import ScaledSource
 from gammapy_hli.engine.fit.compile import compile_bins
-from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
 from gammapy_hli.engine.fit.minimum import NO_COVARIANCE, Minimum
 from gammapy_hli.engine.fit.minuit import minimize
 from gammapy_hli.engine.fit.scan import stat_profile
@@ -21,7 +21,7 @@ MAX_DOUBLINGS = 40
 
 
 def refit_norms(
-    datasets: Sequence[SpectrumDataset],
+    datasets: Sequence[AnyDataset],
     models: Sequence[Any],
     numbers: Sequence[NDArray[np.intp]],
     n_points: int,
@@ -38,17 +38,20 @@ def refit_norms(
         Sky models, the source of interest replaced by a ScaledSource.
     numbers : sequence of int arrays (ne,)
         For each dataset the point of each reconstructed bin.
-    masks : sequence of bool arrays (ne,)
+    masks : sequence of bool arrays (ne,) or (ne, ny, nx)
         Bins that may be used.
     """
-    name = next(each.name for each in models if not hasattr(each, "spatial")) + ".spectral.norm"
+    name = next(each.name for each in models if isinstance(each, ScaledSource)) + ".spectral.norm"
     columns: dict[str, Any] = {key: np.full(n_points, np.nan) for key in SCALARS}
     columns["success"] = np.zeros(n_points, dtype=bool)
     columns["stat_scan"] = np.full((n_points, len(norms)), np.nan)
     for key in ("npred", "npred_excess"):
         columns[key] = np.full((n_points, len(datasets)), np.nan)
     for point in range(n_points):
-        chosen = [mask & (number == point) for mask, number in zip(masks, numbers, strict=True)]
+        chosen = [
+            mask & (number == point).reshape(-1, *[1] * (mask.ndim - 1))
+            for mask, number in zip(masks, numbers, strict=True)
+        ]
         if not any(mask.any() for mask in chosen):
             continue
         likelihood = compile_bins(datasets, models, chosen)

@@ -1,11 +1,16 @@
 """A source whose spectrum is held and whose norm alone is free: what flux points fit."""
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from gammapy_hli.engine.models.parameter import Parameter, Parameters
+from gammapy_hli.engine.models.sky_model import AnyModel, SkyModel
+from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.spectral.base import SpectralModel
 
 Array = NDArray[np.float64]
@@ -49,3 +54,37 @@ class ScaledSource:
     name: str
     spectral: ScaledSpectrum
     datasets_names: tuple[str, ...] | None
+    spatial: SpatialModel | None = None
+    apply_irf: Mapping[str, bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: SkyModel) -> "ScaledSource":
+        """The stand-in of a source, at the values that the source has now."""
+        return cls(model.name, ScaledSpectrum(model.spectral), model.datasets_names, held_shape(model), model.apply_irf)
+
+    @property
+    def position(self) -> SkyCoord | None:
+        """Where the source is; None without a spatial model."""
+        return None if self.spatial is None else self.spatial.position
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """The norm alone."""
+        yield f"{self.name}.spectral.norm", self.spectral.parameters["norm"]
+
+
+def hold_shape(model: AnyModel) -> AnyModel:
+    """The same model with a frozen shape: spectral parameters are the objects of the model."""
+    if not isinstance(model, SkyModel) or model.spatial is None:
+        return model
+    held = copy.copy(model)
+    held.spatial = held_shape(model)
+    return held
+
+
+def held_shape(model: SkyModel) -> SpatialModel | None:
+    """A copy of the spatial model of a source with all its parameters frozen."""
+    spatial = copy.deepcopy(model.spatial)
+    if spatial is not None:
+        for parameter in spatial.parameters:
+            parameter.frozen = True
+    return spatial

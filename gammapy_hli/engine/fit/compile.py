@@ -1,6 +1,10 @@
-"""Puts datasets and models together once, into the flat arrays of a Likelihood."""
+"""Puts datasets and models together once, into the flat arrays of a Likelihood.
+
+Spectra are grouped here; map_compile.py beside it makes the terms of maps.
+"""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import astropy.units as u
@@ -8,8 +12,18 @@ import numpy as np
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
-from gammapy_hli.engine.fit.likelihood import GroupTerm, Likelihood, SourceTerm
+from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood, SourceTerm
+from gammapy_hli.engine.fit.map_compile import (
+    EvaluatorCache,
+    background_datasets,
+    is_background,
+    limit_positions,
+    make_map_terms,
+    map_numbers,
+    used_map_bins,
+)
 from gammapy_hli.engine.fit.parameters import ParameterMap, map_parameters
 from gammapy_hli.engine.fit.prior import collect_priors
 from gammapy_hli.engine.models.parameter import Parameter
@@ -20,20 +34,27 @@ EnergyRange = tuple[u.Quantity | None, u.Quantity | None]
 
 
 def compile(
-    datasets: Iterable[SpectrumDataset], models: Iterable[Any], *, energy_range: EnergyRange | None = None
+    datasets: Iterable[AnyDataset],
+    models: Iterable[Any],
+    *,
+    energy_range: EnergyRange | None = None,
+    cache: EvaluatorCache | None = None,
 ) -> Likelihood:
-    """The likelihood of spectrum datasets under sky models.
+    """The likelihood of spectrum and map datasets under sky models.
 
     Parameters
     ----------
-    datasets : iterable of SpectrumDataset or SpectrumDatasetOnOff
-        Any mixture of axes and statistics; datasets without usable bins do no harm.
-    models : iterable of SkyModel
+    datasets : iterable of SpectrumDataset, SpectrumDatasetOnOff, MapDataset or MapDatasetOnOff
+        Any mixture of kinds, axes and statistics; datasets without usable bins do no harm.
+    models : iterable of SkyModel, FoVBackgroundModel and TemplateNPredModel
         A model with ``datasets_names`` counts in those of them only that are there; models that share a Parameter
-        object have it in common. Spatial parts and background models of maps play no role for spectra. Nothing is
-        changed in the models.
+        object have it in common. Spatial parts and background models play no role for spectra. Nothing is changed in
+        the models.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies of the fit: bins that lie entirely inside.
+    cache : dict, optional
+        Keeps responses of sources in maps from one call to the next, for sources that have not moved in between; for
+        the same datasets only.
 
     Returns
     -------
@@ -42,31 +63,59 @@ def compile(
     Raises
     ------
     InputError
-        A model is for datasets none of which is there, or has a free parameter without a finite value.
+        A model is for datasets none of which is there, or has a free parameter without a finite value; a source of a
+        map has no spatial model, or lies outside of all maps.
     """
     datasets = tuple(datasets)
-    return compile_bins(datasets, models, [used_bins(dataset, energy_range) for dataset in datasets])
+    return compile_bins(datasets, models, [_used(dataset, energy_range) for dataset in datasets], cache)
 
 
-def compile_bins(datasets: Sequence[SpectrumDataset], models: Iterable[Any], masks: Sequence[Mask]) -> Likelihood:
-    """As `compile`, with the bins to use given one by one: bool arrays (ne,), one a dataset."""
+def compile_bins(
+    datasets: Sequence[AnyDataset],
+    models: Iterable[Any],
+    masks: Sequence[Mask],
+    cache: EvaluatorCache | None = None,
+) -> Likelihood:
+    """As `compile`, with the bins to use given one by one: bool arrays (ne,) or (ne, ny, nx), one a dataset."""
     datasets, masks = tuple(datasets), tuple(masks)
-    models = tuple(model for model in models if _is_source(model))
-    parameters = map_parameters(_named_parameters(models))
-    seen = {model.name: _seen_datasets(model, datasets) for model in models}
-    folds = group_datasets(datasets, masks)
+    models = tuple(models)
+    sources = tuple(model for model in models if _is_source(model))
+    seen = {model.name: _seen_datasets(model, datasets) for model in sources}
+    backgrounds = tuple(model for model in models if is_background(model))
+    seen |= {model.name: background_datasets(model, datasets) for model in backgrounds}
+    parameters = map_parameters(_named_parameters(models, seen, map_numbers(datasets)))
     places = {
         model.name: np.array([parameters.place(p) for p in model.spectral.parameters], dtype=np.intp)
-        for model in models
+        for model in sources
     }
+    maps = make_map_terms(datasets, (*sources, *backgrounds), masks, seen, parameters, {} if cache is None else cache)
+    lower, upper, is_temporary = limit_positions(sources, maps, parameters)
+    parameters = replace(parameters, lower=lower, upper=upper)
+    # a map has no used bins where spectra are put into groups, so that datasets keep their numbers
+    none = np.zeros(0, dtype=bool)
+    spectra = [none if isinstance(d, MapDataset) else m for d, m in zip(datasets, masks, strict=True)]
+    all_spectra: Any = datasets
     return Likelihood(
         datasets=datasets,
         masks=masks,
         parameters=parameters,
-        groups=tuple(_group_term(fold, datasets, models, seen, parameters, places) for fold in folds),
+        groups=tuple(
+            _group_term(fold, all_spectra, sources, seen, parameters, places)
+            for fold in group_datasets(all_spectra, spectra)
+        ),
         prior=collect_priors(parameters.names, parameters.parameters),
-        spectra={model.name: (model.spectral, places[model.name], seen[model.name]) for model in models},
+        spectra={model.name: (model.spectral, places[model.name], seen[model.name]) for model in sources},
+        maps=maps,
+        is_rough=np.array([".spatial." in name for name in parameters.free_names], dtype=bool),
+        is_temporary=is_temporary,
     )
+
+
+def _used(dataset: AnyDataset, energy_range: EnergyRange | None) -> Mask:
+    """Bins of a dataset that a fit looks at."""
+    if isinstance(dataset, MapDataset):
+        return used_map_bins(dataset, energy_range)
+    return used_bins(dataset, energy_range)
 
 
 def _is_source(model: Any) -> bool:
@@ -75,16 +124,25 @@ def _is_source(model: Any) -> bool:
     return spectral is not None and not getattr(spectral, "is_norm", False)
 
 
-def _named_parameters(models: Sequence[Any]) -> list[tuple[str, Parameter]]:
-    """Spectral parameters of the models with their full names."""
-    return [
-        (f"{model.name}.spectral.{name}", parameter)
-        for model in models
-        for name, parameter in zip(model.spectral.parameters.names, model.spectral.parameters, strict=True)
-    ]
+def _named_parameters(
+    models: Sequence[Any], seen: dict[str, tuple[int, ...]], maps: tuple[int, ...]
+) -> list[tuple[str, Parameter]]:
+    """Parameters that play a role with their full names: spectral, and spatial ones of sources that a map sees."""
+    named: list[tuple[str, Parameter]] = []
+    for model in models:
+        if not (_is_source(model) or seen.get(model.name)):
+            continue
+        components = [("spectral", model.spectral)]
+        spatial = getattr(model, "spatial", None)
+        if spatial is not None and set(seen[model.name]) & set(maps):
+            components.append(("spatial", spatial))
+        for kind, component in components:
+            for name, parameter in zip(component.parameters.names, component.parameters, strict=True):
+                named.append((f"{model.name}.{kind}.{name}", parameter))
+    return named
 
 
-def _seen_datasets(model: Any, datasets: Sequence[SpectrumDataset]) -> tuple[int, ...]:
+def _seen_datasets(model: Any, datasets: Sequence[AnyDataset]) -> tuple[int, ...]:
     """Numbers of the datasets in which a model counts."""
     if not model.datasets_names:
         return tuple(range(len(datasets)))

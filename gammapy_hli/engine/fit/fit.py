@@ -6,13 +6,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.datasets.stack import stack as stack_datasets
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.goodness import measure_goodness
-from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
+from gammapy_hli.engine.fit.map_compile import EvaluatorCache
+from gammapy_hli.engine.fit.map_rounds import settle
 from gammapy_hli.engine.fit.minimum import Minimum
-from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize
+from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 
@@ -20,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 def fit(
-    datasets: Iterable[SpectrumDataset],
+    datasets: Iterable[AnyDataset],
     models: Models,
     *,
     energy_range: EnergyRange | None = None,
@@ -35,7 +39,7 @@ def fit(
 
     Parameters
     ----------
-    datasets : iterable of SpectrumDataset
+    datasets : iterable of SpectrumDataset and MapDataset
     models : Models
         Stays as it is; the result holds a copy with the best values.
     energy_range : (Quantity or None, Quantity or None), optional
@@ -56,17 +60,49 @@ def fit(
     ------
     InputError
         Models and datasets do not belong together, or ``minos`` names a parameter that is not free.
+
+    Notes
+    -----
+    Where positions or sizes in maps are free the fit is repeated with the responses at the new place until they are
+    stable; the reported statistic belongs to responses at the best position.
     """
-    likelihood = compile(fitted_datasets(datasets, stack), models, energy_range=energy_range)
+    fitted = fitted_datasets(datasets, stack)
+    cache: EvaluatorCache = {}
+    likelihood = compile(fitted, models, energy_range=energy_range, cache=cache)
     options = MinuitOptions(tolerance=tolerance, strategy=strategy, max_calls=max_calls, retries=retries)
-    result = make_result(likelihood, models, minimize(likelihood, options, minos=minos))
+
+    def recompile(last: Likelihood, found: Minimum) -> Likelihood:
+        return compile(fitted, apply_minimum(last, models, found)[0], energy_range=energy_range, cache=cache)
+
+    moving = bool(likelihood.rough.any())
+    minimum = minimize(likelihood, options, minos=() if moving else minos)
+    if moving:
+        likelihood, minimum = settle(likelihood, minimum, recompile, lambda last: refine(last, options))
+        minimum = with_minos(likelihood, minimum, options, minos)
+    result = make_result(likelihood, models, minimum)
     return replace(result, stack=stack, energy_range_TeV=_bounds_in_tev(energy_range))
 
 
-def fitted_datasets(datasets: Iterable[SpectrumDataset], stack: bool) -> tuple[SpectrumDataset, ...]:
-    """What a fit looks at: the datasets, or their sum under the name ``stacked``."""
+def fitted_datasets(datasets: Iterable[AnyDataset], stack: bool) -> tuple[AnyDataset, ...]:
+    """What a fit looks at: the datasets, or their sum under the name ``stacked``.
+
+    Raises
+    ------
+    InputError
+        Spectra and maps cannot be added to each other.
+    """
     datasets = tuple(datasets)
-    return (stack_datasets(datasets, "stacked"),) if stack and datasets else datasets
+    if not stack or not datasets:
+        return datasets
+    maps = [dataset for dataset in datasets if isinstance(dataset, MapDataset)]
+    if not maps:
+        return (stack_datasets([each for each in datasets if not isinstance(each, MapDataset)], "stacked"),)
+    if len(maps) < len(datasets):
+        raise InputError(
+            f"stack: {len(maps)} of {len(datasets)} datasets are maps, the others spectra; they have no sum. Fit them "
+            "jointly (stack: false)."
+        )
+    return (stack_maps(maps, "stacked"),)
 
 
 def _bounds_in_tev(energy_range: EnergyRange | None) -> tuple[float | None, float | None] | None:

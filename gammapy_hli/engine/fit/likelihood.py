@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.fit.map_term import MapTerm
 from gammapy_hli.engine.fit.parameters import ParameterMap
 from gammapy_hli.engine.fit.prior import PriorTerms
 from gammapy_hli.engine.models.spectral.base import CompiledSpectrum
@@ -18,6 +20,11 @@ Array = NDArray[np.float64]
 
 DIFFERENCE_STEP = 1e-2
 """Step of the second derivative in units of the parameter's error: its relative error is then of order 1e-5."""
+ROUGH_STEP = 0.1
+"""The same for spatial parameters: far enough to see past the steps from pixel to pixel, inside a pixel as a rule."""
+KINK = 0.2
+"""One-sided second derivatives that differ by more than this part stand on two sides of a kink."""
+AnyDataset = SpectrumDataset | MapDataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,19 +96,29 @@ class Likelihood:
 
     Attributes
     ----------
-    datasets : tuple of SpectrumDataset
-    masks : tuple of bool arrays (ne,)
+    datasets : tuple of SpectrumDataset and MapDataset
+    masks : tuple of bool arrays (ne,) or, for maps, (ne, ny, nx)
         Bins that are used: safe, inside the energy range, with off counts where they are needed.
     parameters : ParameterMap
     groups : tuple of GroupTerm
+        All spectra.
+    maps : tuple of MapTerm
+        All maps.
+    is_rough : bool array (n_free,), or None
+        Spatial parameters, in which the statistic has kinks or small steps; None for none.
+    is_temporary : bool array (n_free,), or None
+        Positions whose bounds hold only while the responses are those of the start.
     """
 
-    datasets: tuple[SpectrumDataset, ...]
+    datasets: tuple[AnyDataset, ...]
     masks: tuple[Mask, ...]
     parameters: ParameterMap
     groups: tuple[GroupTerm, ...]
     prior: PriorTerms
     spectra: Mapping[str, tuple[object, NDArray[np.intp], tuple[int, ...]]]
+    maps: tuple[MapTerm, ...] = ()
+    is_rough: NDArray[np.bool_] | None = None
+    is_temporary: NDArray[np.bool_] | None = None
 
     # --- what it is a function of
     @property
@@ -120,6 +137,16 @@ class Likelihood:
         return self.parameters.lower, self.parameters.upper
 
     @property
+    def rough(self) -> NDArray[np.bool_]:
+        """Which free parameters are spatial, (n_free,)."""
+        return np.zeros(len(self.parameters.free), dtype=bool) if self.is_rough is None else self.is_rough
+
+    def sizes(self, theta: Array) -> Array:
+        """A change of each free parameter that is large, (n_free,): its value, or one where that says nothing."""
+        own = np.where(theta != 0, np.abs(theta), 1.0)
+        return np.where(self.rough, np.maximum(own, 1.0), own)
+
+    @property
     def n_bins(self) -> int:
         """Number of bins that are used."""
         return int(sum(mask.sum() for mask in self.masks))
@@ -132,6 +159,8 @@ class Likelihood:
         with np.errstate(all="ignore"):
             for group in self.groups:
                 total += float(group.stat(self._signal(group, values)).sum())
+            for term in self.maps:
+                total += term.stat(values)
         return total
 
     def stat_prior(self, theta: Array) -> float:
@@ -154,6 +183,10 @@ class Likelihood:
                 for source, (_, jacobian) in zip(group.sources, folded, strict=True):
                     part = jacobian[source.jacobian_rows] @ (source.matrix @ slope)
                     np.add.at(gradient, source.free_places, part)
+            for term in self.maps:
+                part_stat, slope = term.stat_and_gradient(values, len(gradient))
+                total += part_stat
+                gradient += slope
         return total, gradient
 
     def gauss_newton(self, theta: Array) -> Array:
@@ -167,77 +200,107 @@ class Likelihood:
                     rows = source.spectrum.flux_and_jacobian(values[source.places])[1][source.jacobian_rows]
                     np.add.at(jacobian, source.free_places, rows @ source.matrix)
                 matrix += (jacobian * group.curvature(self._signal(group, values))) @ jacobian.T
+            for term in self.maps:
+                matrix += term.gauss_newton(values, len(theta))
         return matrix
 
     def hessian(self, theta: Array) -> Array:
-        """Second derivatives of the statistic, (n_free, n_free): central differences of the analytic gradient."""
+        """Second derivatives of the statistic, (n_free, n_free): differences of the analytic gradient.
+
+        Central ones; across a kink of a spatial parameter the one-sided one that agrees best with the curvature to
+        first order, `gauss_newton`.
+        """
         theta = np.asarray(theta, dtype=float)
         diagonal = np.diag(self.gauss_newton(theta))
-        own = np.where(theta != 0, np.abs(theta), 1.0)
+        own = self.sizes(theta)
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.sqrt(2.0 / diagonal)
-        step = DIFFERENCE_STEP * np.where(np.isfinite(error) & (error < 10 * own), error, 0.1 * own)
+        step = np.where(np.isfinite(error) & (error < 10 * own), error, 0.1 * own)
+        step *= np.where(self.rough, ROUGH_STEP, DIFFERENCE_STEP)
         lower, upper = self.bounds
+        middle = self.stat_and_gradient(theta)[1] if self.rough.any() else None
         hessian = np.empty((len(theta), len(theta)))
         for k in range(len(theta)):
             high, low = theta.copy(), theta.copy()
             high[k] = min(theta[k] + step[k], upper[k])
             low[k] = max(theta[k] - step[k], lower[k])
-            difference = self.stat_and_gradient(high)[1] - self.stat_and_gradient(low)[1]
-            hessian[k] = difference / (high[k] - low[k])
+            above, below = self.stat_and_gradient(high)[1], self.stat_and_gradient(low)[1]
+            hessian[k] = (above - below) / (high[k] - low[k])
+            if middle is not None and self.rough[k] and low[k] < theta[k] < high[k]:
+                sides = (above - middle) / (high[k] - theta[k]), (middle - below) / (theta[k] - low[k])
+                if abs(sides[0][k] - sides[1][k]) > KINK * diagonal[k]:
+                    hessian[k] = min(sides, key=lambda side: abs(side[k] - diagonal[k]))  # noqa: B023 (used at once)
         return 0.5 * (hessian + hessian.T)
 
     def stat_per_dataset(self, theta: Array) -> dict[str, float]:
         """Statistic of each dataset by name; 0 for datasets without used bins. Priors belong to none."""
-        return self._sum_per_dataset(theta, GroupTerm.stat)
+        found = self._sum_per_dataset(theta, GroupTerm.stat)
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        with np.errstate(all="ignore"):
+            return found | {term.name: term.stat(values) for term in self.maps}
 
     def deviance_per_dataset(self, theta: Array) -> dict[str, float]:
         """As `stat_per_dataset`, above the model that predicts each count exactly."""
-        return self._sum_per_dataset(theta, GroupTerm.deviance)
-
-    def deviance_per_bin(self, theta: Array) -> dict[str, Array]:
-        """Deviance of each reconstructed bin by dataset, (ne,); nan in bins that are not used."""
+        found = self._sum_per_dataset(theta, GroupTerm.deviance)
         values = self.parameters.fill(np.asarray(theta, dtype=float))
-        found = {dataset.name: np.full(dataset.energy.nbin, np.nan) for dataset in self.datasets}
+        with np.errstate(all="ignore"):
+            return found | {term.name: term.deviance_sum(values) for term in self.maps}
+
+    def deviance_per_bin(self, theta: Array, with_maps: bool = True) -> dict[str, Array]:
+        """Deviance of each bin by dataset, (ne,) or (ne, ny, nx); nan in bins that are not used."""
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        found = {dataset.name: np.full(_shape(dataset), np.nan) for dataset in self.datasets}
         with np.errstate(all="ignore"):
             for group in self.groups:
                 deviance = group.deviance(self._signal(group, values))
                 for number in group.fold.members:
                     columns = group.fold.member == number
                     found[self.datasets[number].name][group.fold.bin[columns]] = deviance[columns]
+            for term in self.maps if with_maps else ():
+                found[term.name] = term.deviance(values)
         return found
 
     # --- predictions for all bins, used or not
     def npred_per_source(self, theta: Array) -> dict[str, dict[str, Array]]:
-        """Predicted signal counts by source and dataset, (ne,), in every bin."""
+        """Predicted signal counts by source and dataset, (ne,) or (ne, ny, nx), in every bin."""
         values = self.parameters.fill(np.asarray(theta, dtype=float))
         found: dict[str, dict[str, Array]] = {}
         with np.errstate(all="ignore"):
             for name, (spectral, places, numbers) in self.spectra.items():
-                found[name] = {dataset.name: np.zeros(dataset.energy.nbin) for dataset in self.datasets}
+                found[name] = {dataset.name: np.zeros(_shape(dataset)) for dataset in self.datasets}
                 for number in numbers:
                     dataset = self.datasets[number]
+                    if isinstance(dataset, MapDataset):
+                        continue
                     flux = spectral.bin_flux(dataset.energy_true.edges_value("TeV"), values[places])  # type: ignore[attr-defined]
                     found[name][dataset.name] = flux @ response_matrix(dataset)
+            for term in self.maps:
+                for name, counts in term.npred_per_source(values).items():
+                    found[name][term.name] = counts
         return found
 
     def npred(self, theta: Array) -> dict[str, Array]:
-        """Predicted signal counts of all sources by dataset, (ne,), in every bin."""
-        total = {dataset.name: np.zeros(dataset.energy.nbin) for dataset in self.datasets}
+        """Predicted signal counts of all sources by dataset, (ne,) or (ne, ny, nx), in every bin."""
+        total = {dataset.name: np.zeros(_shape(dataset)) for dataset in self.datasets}
         for per_dataset in self.npred_per_source(theta).values():
             for name, counts in per_dataset.items():
                 total[name] = total[name] + counts
         return total
 
     def background(self, theta: Array) -> dict[str, Array]:
-        """Expected background counts in the on region by dataset, (ne,), in every bin.
+        """Expected background counts by dataset, (ne,) in the on region or (ne, ny, nx) on the map, in every bin.
 
-        As given (cash), or alpha times the most likely off background for the predicted signal (wstat); zero where an
-        on-off dataset has no off counts.
+        As given times its model (cash), or alpha times the most likely off background for the predicted signal
+        (wstat); zero where an on-off dataset has no off counts.
         """
         found = {}
         signals = self.npred(theta)
+        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        for term in self.maps:
+            found[term.name] = term.background(values, signals[term.name])
         for dataset in self.datasets:
+            if isinstance(dataset, MapDataset):
+                continue
             off = getattr(dataset, "counts_off", None)
             if dataset.statistic == "wstat" and off is not None:
                 alpha = dataset.alpha  # type: ignore[attr-defined]
@@ -262,3 +325,8 @@ class Likelihood:
                 stat = statistic(group, self._signal(group, values))
                 total += np.bincount(group.fold.member, stat, len(self.datasets))
         return {dataset.name: float(stat) for dataset, stat in zip(self.datasets, total, strict=True)}
+
+
+def _shape(dataset: AnyDataset) -> tuple[int, ...]:
+    """Shape of the counts."""
+    return dataset.shape if isinstance(dataset, MapDataset) else (dataset.energy.nbin,)

@@ -11,6 +11,7 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.fit.covariance import covariance_of_hessian, worst_pair
 from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.map_search import FINE, GAIN, WIDE, search_lower
 from gammapy_hli.engine.fit.minimum import (
     AT_LIMIT,
     CONVERGED,
@@ -28,6 +29,8 @@ Array = NDArray[np.float64]
 NOT_FINITE = 1e30
 """Statistic handed to Minuit where a model cannot be evaluated: it turns back."""
 POLISH_STEPS = 20
+SEARCHES = 8
+"""Times that a search around a minimum may find a lower one."""
 POLISHED = 1e-10
 """Estimated distance to the minimum [units of the statistic] at which polishing ends."""
 LIMIT_DISTANCE = 1e-3
@@ -57,32 +60,43 @@ class MinuitOptions:
 
 
 class ScaledStatistic:
-    """The statistic for Minuit: parameters divided by a scale, one evaluation shared by value and gradient."""
+    """The statistic for Minuit: parameters divided by a scale.
+
+    One evaluation is shared by value and gradient, but for shapes on maps, whose derivatives cost much more than the
+    value and are made only when Minuit asks for them.
+    """
 
     def __init__(self, likelihood: Likelihood, scale: Array):
         self.likelihood = likelihood
         self.scale = scale
         self.n_evaluations = 0
-        self._last: tuple[bytes, float, Array] | None = None
+        self._is_lazy = bool(likelihood.rough.any())
+        self._last: tuple[bytes, float, Array | None] | None = None
 
     def stat(self, x: Any) -> float:
         """Value at x = theta / scale."""
-        return self._evaluate(x)[1]
+        return self._evaluate(x, not self._is_lazy)[0]
 
     def gradient(self, x: Any) -> Array:
         """Derivatives to x."""
-        return self._evaluate(x)[2]
+        gradient = self._evaluate(x, True)[1]
+        assert gradient is not None  # it was asked for
+        return gradient
 
-    def _evaluate(self, x: Any) -> tuple[bytes, float, Array]:
+    def _evaluate(self, x: Any, with_gradient: bool) -> tuple[float, Array | None]:
         x = np.asarray(x, dtype=float)
         key = x.tobytes()
-        if self._last is None or self._last[0] != key:
-            self.n_evaluations += 1
-            stat, gradient = self.likelihood.stat_and_gradient(x * self.scale)
-            if not np.isfinite(stat):
-                stat = NOT_FINITE
-            self._last = (key, stat, np.where(np.isfinite(gradient), gradient, 0.0) * self.scale)
-        return self._last
+        known = self._last is not None and self._last[0] == key
+        if self._last is None or not known or (with_gradient and self._last[2] is None):
+            self.n_evaluations += not known
+            gradient: Array | None = None
+            if with_gradient:
+                stat, slope = self.likelihood.stat_and_gradient(x * self.scale)
+                gradient = np.where(np.isfinite(slope), slope, 0.0) * self.scale
+            else:
+                stat = self.likelihood.stat(x * self.scale)
+            self._last = (key, stat if np.isfinite(stat) else NOT_FINITE, gradient)
+        return self._last[1:]
 
 
 def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, minos: Sequence[str] = ()) -> Minimum:
@@ -111,13 +125,35 @@ def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, mi
     scale, flat = _scales(likelihood, theta)
     function = ScaledStatistic(likelihood, scale)
     minuit, attempts = _search(function, theta, flat, options)
-    theta, edm = _polish(likelihood, np.asarray(minuit.values) * scale, flat)
-    found = _judge(likelihood, minuit, theta, edm, flat, attempts)
+    theta, edm, is_sure = _finish(likelihood, np.asarray(minuit.values) * scale, flat)
+    found = _judge(likelihood, minuit.valid or is_sure, theta, edm, flat, attempts)
     n_evaluations = function.n_evaluations
     if wanted and found.success:
         found = replace(found, minos=_minos(function, found, wanted, options))
         n_evaluations = function.n_evaluations
     return replace(found, n_evaluations=n_evaluations)
+
+
+def with_minos(likelihood: Likelihood, found: Minimum, options: MinuitOptions, minos: Sequence[str]) -> Minimum:
+    """The same minimum with asymmetric errors of some free parameters; see `minimize`."""
+    wanted = _minos_names(likelihood, minos)
+    if not wanted or not found.success:
+        return found
+    function = ScaledStatistic(likelihood, _scales(likelihood, found.theta)[0])
+    errors = _minos(function, found, wanted, options)
+    return replace(found, minos=errors, n_evaluations=found.n_evaluations + function.n_evaluations)
+
+
+def refine(likelihood: Likelihood, options: MinuitOptions | None = None) -> Minimum:
+    """As `minimize`, from starting values that are near the minimum: Newton steps, Minuit only where they fail."""
+    theta = _inside(likelihood, likelihood.theta0)
+    _, flat = _scales(likelihood, theta)
+    if _trivial_end(likelihood) is None and not flat.any():
+        theta, edm, is_sure = _finish(likelihood, theta, flat)
+        found = _judge(likelihood, is_sure, theta, edm, flat, ())
+        if found.success:
+            return replace(found, n_evaluations=1)
+    return minimize(likelihood, options)
 
 
 def prepare_minuit(function: ScaledStatistic, theta: Array, options: MinuitOptions, fixed: Sequence[str] = ()) -> Any:
@@ -163,12 +199,12 @@ def _inside(likelihood: Likelihood, theta: Array) -> Array:
 def _scales(likelihood: Likelihood, theta: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Size of a step in each parameter, and which parameters have no influence at the start."""
     diagonal = np.diag(likelihood.gauss_newton(theta))
-    own = np.where(theta != 0, np.abs(theta), 1.0)
+    own = likelihood.sizes(theta)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(2.0 / diagonal)
     usable = np.isfinite(error) & (error > 1e-6 * own) & (error < 1e2 * own)
     flat = ~(diagonal > 0) & (np.abs(likelihood.stat_and_gradient(theta)[1]) * own < 1e-9)
-    return np.where(usable, error, 0.1 * own), flat
+    return np.where(usable, error, np.where(likelihood.rough, 0.01, 0.1) * own), flat
 
 
 def _search(
@@ -190,11 +226,42 @@ def _search(
         minuit.migrad(ncall=options.max_calls)
         if best is None or minuit.valid or minuit.fval < best.fval:
             best = minuit
-        if minuit.valid:
+        if minuit.valid or _is_good_enough(function, minuit, flat):
             break
         names = ("first attempt", "strategy 2", "simplex, then migrad", "other starting values")
         attempts.append(f"{names[min(number, 3)]}: {_why_not(minuit)}")
     return best, tuple(attempts)
+
+
+def _is_good_enough(function: ScaledStatistic, minuit: Any, flat: NDArray[np.bool_]) -> bool:
+    """Whether Minuit only stumbled over a kink of a spatial parameter: from there the search without it goes on."""
+    if not function.likelihood.rough.any() or not np.isfinite(minuit.fval):
+        return False
+    return _finish(function.likelihood, np.asarray(minuit.values) * function.scale, flat)[2]
+
+
+def _finish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tuple[Array, float, bool]:
+    """Polish; with spatial parameters also look for lower points around, which Newton steps do not see.
+
+    Returns the values, the estimated distance to the minimum, and whether nothing lower was found near a point that
+    may lie on a kink.
+    """
+    theta, edm = _polish(likelihood, theta, flat)
+    if not likelihood.rough.any():
+        return theta, edm, False
+    for _ in range(SEARCHES):
+        stat, gradient = likelihood.stat_and_gradient(theta)
+        held = flat | _pushed_to_limit(likelihood, theta, gradient)
+        covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), held)
+        if not is_positive:
+            return theta, edm, False
+        is_smooth = edm < POLISHED
+        steps, only = (WIDE, likelihood.rough) if is_smooth else (FINE, np.ones(len(theta), dtype=bool))
+        lower, value = search_lower(likelihood, theta, covariance, steps, only)
+        if not value < stat - GAIN:
+            return theta, edm, True
+        theta, edm = _polish(likelihood, lower, flat)
+    return theta, edm, False
 
 
 def _shifted(function: ScaledStatistic, theta: Array) -> Array:
@@ -225,7 +292,9 @@ def _polish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
     edm = np.inf
     for _ in range(POLISH_STEPS):
         held = flat | _pushed_to_limit(likelihood, theta, gradient)
-        covariance, is_positive = covariance_of_hessian(likelihood.hessian(theta), held)
+        # near a minimum the curvature to first order is as good a guide, and steps from pixel to pixel do not spoil it
+        curvature = likelihood.gauss_newton(theta) if likelihood.rough.any() else likelihood.hessian(theta)
+        covariance, is_positive = covariance_of_hessian(curvature, held)
         if not is_positive:
             return theta, np.inf
         step = -0.5 * covariance @ gradient
@@ -253,7 +322,7 @@ def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
 
 
 def _judge(
-    likelihood: Likelihood, minuit: Any, theta: Array, edm: float, flat: NDArray[np.bool_], attempts: tuple[str, ...]
+    likelihood: Likelihood, is_valid: bool, theta: Array, edm: float, flat: NDArray[np.bool_], attempts: tuple[str, ...]
 ) -> Minimum:
     """Status and sentence for the point that was reached, with its covariance."""
     names = np.array(likelihood.free)
@@ -262,6 +331,8 @@ def _judge(
     theta = _snapped(likelihood, theta, at_limit)
     hessian = likelihood.hessian(theta)
     covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
+    if not is_positive and likelihood.rough.any():
+        covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), flat | at_limit)
     stat = likelihood.stat(theta)
     if not np.isfinite(stat):
         text = (
@@ -279,8 +350,9 @@ def _judge(
         which = f"{one} and {other} cannot be told apart" if other else f"the statistic does not curve upwards in {one}"
         text = f"The second derivatives are not positive definite: {which}. There are no errors; freeze a parameter."
         return Minimum(theta, covariance, stat, NO_COVARIANCE, text, 0, attempts)
-    if not (minuit.valid or edm < 1e-4):
-        text = f"The fit did not converge after {len(attempts)} attempts ({attempts[-1]}): try other starting values."
+    if not (is_valid or edm < 1e-4):
+        why = f" ({attempts[-1]})" if attempts else ""
+        text = f"The fit did not converge after {len(attempts)} attempts{why}: try other starting values."
         return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
     again = f" The first attempt failed ({attempts[0].split(': ', 1)[1]})." if attempts else ""
     if at_limit.any():

@@ -1,0 +1,83 @@
+"""Bins of datasets for flux points, and those of maps; flux_points.py puts them together.
+
+Bins without counts enter a Poisson likelihood by the sum of their predictions, so that all of a point and dataset are
+one bin: a map of a million bins is solved as quickly as a spectrum.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.engine.fit.map_problem import map_rows
+from gammapy_hli.engine.fit.map_term import MapTerm
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class BinRows:
+    """Bins of one dataset or group, flat arrays (n_bins,).
+
+    Attributes
+    ----------
+    is_on_off : bool
+        Whether the statistic is W.
+    point : int array
+        Number of the flux point, -1 for none.
+    dataset : int array
+    counts, off, alpha : arrays
+        ``off`` and ``alpha`` are zero for bins with known background.
+    background : array
+        Zero for on-off bins.
+    own, other : arrays
+        Predicted counts of the source at norm 1, and of the other sources.
+    """
+
+    is_on_off: bool
+    point: Index
+    dataset: Index
+    counts: Array
+    off: Array
+    alpha: Array
+    background: Array
+    own: Array
+    other: Array
+
+    def inside(self) -> "BinRows":
+        """Only the bins that belong to a point."""
+        chosen = self.point >= 0
+        names = ("point", "dataset", "counts", "off", "alpha", "background", "own", "other")
+        parts: dict[str, Any] = {name: np.asarray(getattr(self, name))[chosen] for name in names}
+        return replace(self, **parts)
+
+
+def map_bin_rows(term: MapTerm, source: str, number: Index, values: Array) -> BinRows:
+    """The used bins of a map dataset.
+
+    Parameters
+    ----------
+    term : MapTerm
+    source : str
+        Whose norm is wanted.
+    number : int array (ne,)
+        For each energy the point it belongs to, -1 for none.
+    values : array (n_all,)
+        Of all parameters.
+    """
+    rows = map_rows(term, values, (source,))
+    zero = np.zeros(len(rows.row))
+    on_off = rows.wstat
+    return BinRows(
+        is_on_off=on_off is not None,
+        point=number[rows.row],
+        dataset=np.full(len(rows.row), term.number, dtype=np.intp),
+        counts=rows.counts if on_off is None else on_off.n_on,
+        off=zero if on_off is None else on_off.n_off,
+        alpha=zero if on_off is None else on_off.alpha,
+        background=rows.background,
+        own=rows.signal,
+        other=rows.other,
+    )
