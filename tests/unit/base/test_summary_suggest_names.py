@@ -26,7 +26,7 @@ class LongRun(Run):
 
 @pytest.mark.parametrize("cls", [Run, LongRun])
 def test_repr_is_aligned_also_for_dataclasses(cls):
-    lines = [cls.__name__, "  obs_id   : 23523", "  livetime : 1581.74", "  ok       : yes", "  counts"]
+    lines = [cls.__name__, "  obs_id   : 23523", "  livetime : 1581.74", "  ok       : true", "  counts"]
     assert repr(cls()).splitlines() == [*lines, "    on  : 172", "    off : -"]
 
 
