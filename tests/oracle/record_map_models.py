@@ -1,23 +1,19 @@
 """Writes what gammapy 2.1 gives for spatial models and for predicted counts of maps. Run it where gammapy is installed.
 
-GAMMAPY_DATA=... python tests/oracle/record_map_models.py
+python tests/oracle/record_map_models.py
 
-map_models.npz: brightness and integrals of each spatial model of `SPATIAL`, on two geometries.
-map_dataset.fits.gz: a small map dataset of H.E.S.S. run 23523, as gammapy writes it.
-map_npred.npz: psf kernel, energy dispersion and predicted counts of models in that dataset.
+map_models.json: brightness and integrals of each spatial model of `SPATIAL`, on two geometries.
+map_npred.json: psf kernel, energy dispersion and predicted counts of models in the small dataset of formula_maps.py.
 """
 
-import json
-import os
 import tempfile
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import SkyCoord
-from gammapy.data import DataStore
+from array_numbers import numbers_of
+from formula_maps import SMALL, small_arrays
 from gammapy.datasets import MapDataset
-from gammapy.makers import MapDatasetMaker, SafeMaskMaker
 from gammapy.maps import Map, MapAxis, WcsGeom
 from gammapy.modeling.models import (
     SPATIAL_MODEL_REGISTRY,
@@ -27,6 +23,7 @@ from gammapy.modeling.models import (
     TemplateNPredModel,
     TemplateSpatialModel,
 )
+from gammapy_maps import fill_dataset, write_table
 
 HERE = Path(__file__).parent
 
@@ -64,9 +61,9 @@ NO_IRF = {"exposure": True, "psf": False, "edisp": False}
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write both files."""
     cases = {"geometries": GEOMETRIES, "width": WIDTH, "pixel": PIXEL, "place": PLACE, "models": SPATIAL}
-    spatial = {"cases": json.dumps(cases | {"templates": TEMPLATES, "sources": SOURCES})}
+    spatial = {"cases": cases | {"templates": TEMPLATES, "sources": SOURCES}}
     for key, options in GEOMETRIES.items():
         geom = WcsGeom.create(width=WIDTH, binsz=PIXEL, **options)
         for name, case in SPATIAL.items():
@@ -74,12 +71,8 @@ def main() -> None:
                 record(spatial, f"{key}|{name}|{frame}", make_spatial(case, frame), geom)
         for name, case in TEMPLATES.items():
             record(spatial, f"{key}|{name}", make_template(**case), geom)
-    np.savez_compressed(HERE / "map_models.npz", **spatial)
-    dataset = make_dataset()
-    dataset.write(HERE / "map_dataset.fits.gz", overwrite=True)
-    np.savez_compressed(
-        HERE / "map_npred.npz", **predicted(MapDataset.read(HERE / "map_dataset.fits.gz", name="small"))
-    )
+    write_table(HERE / "map_models.json", spatial)
+    write_table(HERE / "map_npred.json", predicted(make_dataset()))
 
 
 def make_spatial(case, frame, place=None):
@@ -109,22 +102,23 @@ def make_template(normalize=True, **place):
 
 
 def record(table, key, model, geom):
-    table[f"{key}|integral"] = model.integrate_geom(geom).quantity.to_value("").astype(np.float32)
+    table[f"{key}|integral"] = numbers_of(model.integrate_geom(geom).quantity.to_value(""))
     if model.tag[1] not in ("point", "template") and key.startswith("car-icrs") and key.endswith("icrs"):
         coord = geom.get_coord(frame=model.frame)
         value = model(coord.lon, coord.lat) * np.ones(coord.lon.shape)
-        table[f"{key}|brightness"] = value.to_value("sr-1").ravel()[::7]
+        table[f"{key}|brightness"] = numbers_of(value.to_value("sr-1"))
 
 
 def make_dataset():
-    store = DataStore.from_dir(Path(os.environ["GAMMAPY_DATA"]) / "hess-dl3-dr1")
-    energy = MapAxis.from_energy_bounds(1, 10, 4, unit="TeV")
-    true = MapAxis.from_energy_bounds(0.5, 20, 7, unit="TeV", name="energy_true")
-    center = SkyCoord(83.63, 22.01, unit="deg")
-    geom = WcsGeom.create(skydir=center, binsz=0.03, width=(1.2, 1.02), frame="icrs", axes=[energy])
-    empty = MapDataset.create(geom, energy_axis_true=true, binsz_irf=0.3, name="small")
-    observation = store.get_observations([23523])[0]
-    return SafeMaskMaker(methods=["aeff-default"]).run(MapDatasetMaker().run(empty, observation), observation)
+    energy = MapAxis.from_energy_bounds(*SMALL["energy"], unit="TeV")
+    true = MapAxis.from_energy_bounds(*SMALL["energy_true"], unit="TeV", name="energy_true")
+    rad = MapAxis.from_edges(np.linspace(*SMALL["rad"]), unit="deg", name="rad")
+    geom = WcsGeom.create(
+        skydir=SMALL["center"], binsz=SMALL["pixel"], width=SMALL["width"], frame="icrs", axes=[energy]
+    )
+    dataset = MapDataset.create(geom, energy_axis_true=true, rad_axis=rad, binsz_irf=SMALL["irf_pixel"], name="small")
+    fill_dataset(dataset, small_arrays(geom.data_shape[1:], dataset.psf.psf_map.data.shape[2:]))
+    return dataset
 
 
 def predicted(dataset):
@@ -134,20 +128,20 @@ def predicted(dataset):
     cases[EDGE, "icrs"] = make_spatial(SPATIAL["point"], "icrs", (84.25, 22.3))
     for (name, frame), spatial in cases.items():
         dataset.models = [SkyModel(spectral, spatial, name="source")]
-        found[f"{name}|{frame}|npred"] = dataset.npred_signal().data.astype(np.float32)
+        found[f"{name}|{frame}|npred"] = numbers_of(dataset.npred_signal().data)
         if name in ("gauss", EDGE):
             evaluator = dataset.evaluators["source"]
-            found[f"{name}|{frame}|kernel"] = evaluator.psf.data.astype(np.float32)
-            found[f"{name}|{frame}|edisp"] = evaluator.edisp.pdf_matrix.astype(np.float32)
+            found[f"{name}|{frame}|kernel"] = numbers_of(evaluator.psf.data)
+            found[f"{name}|{frame}|edisp"] = numbers_of(evaluator.edisp.pdf_matrix)
     background = FoVBackgroundModel(dataset_name="small")
     background.spectral_model.norm.value, background.spectral_model.tilt.value = 0.9, 0.2
     template = TemplateNPredModel(dataset.background * 0.5, name="extra", datasets_names=["small"])
     template.spectral_model.norm.value, template.spectral_model.tilt.value = 1.3, -0.1
     dataset.models = [SkyModel(spectral, make_spatial(SPATIAL["gauss"], "icrs"), name="source"), background, template]
-    found["total|npred"] = dataset.npred().data.astype(np.float32)
-    found["total|stat"] = np.array(dataset.stat_sum())
+    found["total|npred"] = numbers_of(dataset.npred().data)
+    found["total|stat"] = float(dataset.stat_sum())
     dataset.models = [SkyModel(spectral, cases["gauss", "icrs"], name="source", apply_irf=NO_IRF)]
-    found["no psf, no edisp|npred"] = dataset.npred_signal().data.astype(np.float32)
+    found["no psf, no edisp|npred"] = numbers_of(dataset.npred_signal().data)
     return found
 
 
