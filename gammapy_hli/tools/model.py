@@ -34,7 +34,7 @@ class ModelTool(Tool):
                 hint="write e.g. {crab: {spectral: {type: pl, amplitude: 3e-11 cm-2 s-1 TeV-1}}}",
             )
 
-    def input_files(self) -> list[FilePath]:
+    def input_files(self, **inputs: Any) -> list[FilePath]:
         """The models file."""
         return [self.file] if self.file is not None else []
 
