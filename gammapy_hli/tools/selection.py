@@ -7,6 +7,7 @@ from typing import Any
 
 from gammapy_hli.base.errors import InputError, Problem
 from gammapy_hli.components.cone import ConeSearch
+from gammapy_hli.components.intervals import Intervals
 from gammapy_hli.components.sky import make_position
 from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
@@ -34,6 +35,9 @@ class SelectionTool(Tool):
     offset_max = Quantity(None, unit="deg", above="0 deg", help="Largest distance between pointing and target.")
     time_start = Time(None, help="Runs that begin at this time or later.")
     time_stop = Time(None, help="Runs that end at this time or earlier.")
+    intervals = Slot(
+        Intervals, optional=True, help="Intervals that cut the runs into <run>_<interval>; null for whole runs."
+    )
     zenith_min = Quantity(None, unit="deg", min="0 deg", help="Least zenith angle.")
     zenith_max = Quantity(None, unit="deg", above="0 deg", help="Largest zenith angle.", level="basic")
     livetime_min = Quantity(None, unit="s", min="0 s", help="Least livetime.")
@@ -113,11 +117,15 @@ class SelectionTool(Tool):
         self._context = context
 
     def finish(self) -> Any:
-        from gammapy_hli.engine.dl3.observations import Observations  # late: loads astropy
+        from gammapy_hli.engine.dl3.intervals import cut_runs  # late: loads astropy
+        from gammapy_hli.engine.dl3.observations import Observations
         from gammapy_hli.engine.dl3.select import select
 
         store, self._opened = self._opened or self.open_store(), None
-        selected = Observations(select(store, self.engine_selection()), store)
+        table = select(store, self.engine_selection())
+        if self.intervals is not None:
+            table = cut_runs(store, table, self.intervals.grid())
+        selected = Observations(table, store)
         failures = selected.table.failures
         if failures and self._context is not None:
             if self._context.on_error == "stop":

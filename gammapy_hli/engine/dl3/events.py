@@ -68,8 +68,8 @@ class EventList(Summary):
         """Arrival times as `Time`, shape (n,)."""
         return self.reference + self.time * u.s
 
-    def select(self, keep: np.ndarray) -> "EventList":
-        """Give the events where `keep` (bool, shape (n,), or indices) says so."""
+    def select(self, keep: np.ndarray | slice) -> "EventList":
+        """Give the events where `keep` (bool, shape (n,), or indices, or a slice) says so."""
         return replace(
             self,
             time=self.time[keep],

@@ -1,0 +1,265 @@
+"""Intervals of time that cut runs into parts: which parts there are, and how the parts of a run share its files.
+
+A part is an `Observation` named ``<run>_<interval>``. The intervals and the parts stand in the meta of the
+observation table, so that its file tells all of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.time import Time
+
+from gammapy_hli.base.errors import InputError, NothingSelectedError
+from gammapy_hli.engine.dl3.events import EventList
+from gammapy_hli.engine.dl3.fits_file import file_stamp
+from gammapy_hli.engine.dl3.gti import Gti
+from gammapy_hli.engine.dl3.observation import Observation
+from gammapy_hli.engine.dl3.observation_table import ObservationTable
+from gammapy_hli.engine.dl3.run_facts import RunFacts
+from gammapy_hli.engine.dl3.run_source import RunSource
+from gammapy_hli.engine.dl3.store import DataStore
+from gammapy_hli.engine.dl3.time_reference import DEFAULT_REFERENCE, seconds_between
+
+MOST_INTERVALS = 100_000
+"""More than these are taken for a mistake."""
+META_KEY = "intervals"
+
+
+@dataclass(frozen=True, eq=False)
+class TimeGrid:
+    """Intervals that follow each other: of one length, or between given edges.
+
+    Parameters
+    ----------
+    length : Quantity, optional
+        Length of each interval; else ``edges`` are given.
+    start : Time, optional
+        Start of the first interval; None: that of the first run.
+    number : int, optional
+        Number of intervals; None: as many as reach the end of the last run.
+    edges : Time, shape (n + 1,), optional
+        Increasing.
+    """
+
+    length: u.Quantity | None = None
+    start: Time | None = None
+    number: int | None = None
+    edges: Time | None = None
+
+    def intervals(self, runs: Gti) -> Gti:
+        """The intervals on the clock of `DEFAULT_REFERENCE`.
+
+        Parameters
+        ----------
+        runs : Gti
+            One interval a run.
+
+        Raises
+        ------
+        InputError
+            Edges do not increase, or there would be more than `MOST_INTERVALS`.
+        """
+        if self.edges is not None:
+            edges = np.asarray((self.edges - DEFAULT_REFERENCE).to_value(u.s), dtype=float)
+            if edges.size < 2 or not (np.diff(edges) > 0).all():
+                late = int(np.argmin(np.diff(edges))) if edges.size > 1 else 0
+                raise InputError(
+                    f"edges of intervals must increase; got {edges.size} edges, where number {late + 1} is "
+                    f"{self.edges[late].utc.isot} and the next is not later"
+                )
+            return Gti(edges[:-1], edges[1:])
+        if self.length is None:
+            raise InputError("intervals need a length or edges")
+        runs = runs.to_reference(DEFAULT_REFERENCE)
+        step = float(self.length.to_value(u.s))
+        first = runs.start.min() if self.start is None else seconds_between(DEFAULT_REFERENCE, self.start)
+        number = self.number
+        if number is None:
+            number = max(int(np.ceil((runs.stop.max() - first) / step - 1e-9)), 0)
+        if number > MOST_INTERVALS:
+            raise InputError(f"{number} intervals of {self.length} would be needed; give their number or a longer one")
+        start = first + step * np.arange(number)
+        return Gti(start, start + step)
+
+
+def cut_runs(store: DataStore, table: ObservationTable, grid: TimeGrid) -> ObservationTable:
+    """The table of runs with the intervals and the parts in its meta; runs that share no instant with them are out.
+
+    Raises
+    ------
+    NothingSelectedError
+        No selected run shares an instant with an interval.
+    """
+    obs_ids = table.selected_ids
+    facts = RunFacts(store, obs_ids)
+    facts.need(("start", "stop"), np.ones(len(obs_ids), dtype=bool))
+    start, stop = facts.clock(DEFAULT_REFERENCE)
+    known = np.isfinite(start) & np.isfinite(stop)
+    if not known.any():
+        raise NothingSelectedError(f"{store.name}: the times of the {len(obs_ids)} selected runs are not known")
+    intervals = grid.intervals(Gti(start[known], stop[known]))
+    parts = find_parts(start, stop, intervals)
+    if not len(parts):
+        raise NothingSelectedError(
+            f"{store.name}: none of the {len(obs_ids)} selected runs shares an instant with the intervals, which reach "
+            f"{_words(intervals)} (UTC); the runs reach {_words(Gti(start[known], stop[known]))}. Move the intervals."
+        )
+    texts = facts.tstart_texts()
+    reasons = {}
+    for row in sorted(set(range(len(obs_ids))) - set(parts[:, 0].tolist())):
+        length = "" if not known[row] else f" + {stop[row] - start[row]:.0f} s"
+        reasons[obs_ids[row]] = f"{texts[row]}{length} is outside all intervals" if known[row] else "time is not known"
+    cut = table.without(reasons)
+    cut.table.meta[META_KEY] = {
+        "clock": "s since 2000-01-01T00:00:00 TT",
+        "start": intervals.start.tolist(),
+        "stop": intervals.stop.tolist(),
+        "parts": [[obs_ids[row], int(number)] for row, number in parts.tolist()],
+    }
+    return cut
+
+
+def find_parts(start: np.ndarray, stop: np.ndarray, intervals: Gti) -> np.ndarray:
+    """Pairs (run, interval) that share an instant, runs first, int array (n_parts, 2).
+
+    Parameters
+    ----------
+    start, stop : arrays (n_runs,) [s]
+        On the clock of the intervals; nan shares nothing.
+    """
+    shares = (start[:, np.newaxis] < intervals.stop) & (stop[:, np.newaxis] > intervals.start)
+    return np.argwhere(shares)
+
+
+def intervals_of(table: ObservationTable) -> Gti | None:
+    """The intervals that the runs were cut by; None where they were not."""
+    found = table.table.meta.get(META_KEY)
+    return None if found is None else Gti(np.array(found["start"]), np.array(found["stop"]))
+
+
+def parts_of(table: ObservationTable) -> dict[str, tuple[int, int]]:
+    """Run and interval of each part of a selected run by its name, in order; empty where runs are not cut."""
+    found: Mapping[str, Any] = table.table.meta.get(META_KEY) or {"parts": ()}
+    selected = set(table.selected_ids)
+    return {f"{run}_{number}": (run, number) for run, number in found["parts"] if run in selected}
+
+
+def cut_observations(store: DataStore, table: ObservationTable) -> Iterator[Observation]:
+    """The parts of all selected runs, run by run."""
+    intervals = intervals_of(table)
+    assert intervals is not None
+    whole: Observation | None = None
+    for name, (run, number) in parts_of(table).items():
+        if whole is None or whole.obs_id != run:
+            whole = store.observation(run)
+        yield part_of(whole, Gti(intervals.start[number], intervals.stop[number]), name)
+
+
+def part_of(whole: Observation, interval: Gti, name: str) -> Observation:
+    """A part of a run that shares its files with the other parts: they are read once, however many parts there are."""
+    return Observation(whole.obs_id, PartSource(whole.source, interval), name, interval, whole.energy_range)
+
+
+class PartSource:
+    """The files of a run, seen by one of its parts.
+
+    What was read stays until a part of another run is opened in this process.
+
+    Parameters
+    ----------
+    run : RunSource
+        Of the whole run.
+    interval : Gti
+        One interval.
+    """
+
+    def __init__(self, run: RunSource, interval: Gti):
+        self.run = run
+        self.interval = interval
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Types of HDU that the run has."""
+        return self.run.kinds
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files of the run."""
+        return tuple(getattr(self.run, "files", ()))
+
+    @property
+    def where(self) -> str:
+        """File and HDU of the events."""
+        return self.run.where
+
+    def meta(self) -> Mapping[str, Any]:
+        """Give the header facts of the events."""
+        return _open(self.run).source.meta()
+
+    def events(self) -> EventList:
+        """Give the events near the interval (`Observation` cuts them exactly)."""
+        return _open(self.run).events_between(self.interval)
+
+    def gti(self) -> Gti:
+        """Give all good time intervals of the run."""
+        return _open(self.run).source.gti()
+
+    def irf(self, kind: str) -> Any:
+        """Give a response, None where the run has none of this kind."""
+        return _open(self.run).source.irf(kind)
+
+    def release(self) -> None:
+        """Keep what was read: the next part needs it."""
+
+
+class _OpenRun:
+    """A run that parts are taken from; events in the order of time, so that a part is a slice of them."""
+
+    def __init__(self, source: RunSource):
+        self.source = source
+        self._events: EventList | None = None
+
+    def events_between(self, interval: Gti) -> EventList:
+        if self._events is None:
+            events = self.source.events()
+            is_sorted = bool((np.diff(events.time) >= 0).all())
+            self._events = events if is_sorted else events.select(np.argsort(events.time, kind="stable"))
+        events = self._events
+        here = interval.to_reference(events.reference)
+        margin = 1e-3  # clocks agree far better than this
+        first, last = np.searchsorted(events.time, [here.start.min() - margin, here.stop.max() + margin])
+        return events.select(slice(int(first), int(last)))
+
+
+_opened: dict[Any, _OpenRun] = {}
+
+
+def _open(source: RunSource) -> _OpenRun:
+    """The run, from memory if it was the last one that was opened in this process."""
+    key = _identity(source)
+    if key not in _opened:
+        for run in _opened.values():
+            run.source.release()
+        _opened.clear()
+        _opened[key] = _OpenRun(source)
+    return _opened[key]
+
+
+def _identity(source: RunSource) -> Any:
+    """What tells runs apart, also after a part was sent to another process: the files as they are now."""
+    files = getattr(source, "files", ())
+    if not files:
+        return id(source)
+    try:
+        return (getattr(source, "obs_id", None), *(file_stamp(path) for path in files))
+    except OSError:
+        return id(source)  # reading says what is wrong
+
+
+def _words(intervals: Gti) -> str:
+    first, last = (DEFAULT_REFERENCE + value * u.s for value in (intervals.start.min(), intervals.stop.max()))
+    return f"from {first.utc.isot} to {last.utc.isot}"
