@@ -1,8 +1,9 @@
 """Maps of single runs step by step as gammapy 2.1 makes them, and the sums of R4, R5, R6 and the map rows of R7.
 
-map_reduction.npz is made by record_map_reduction.py. Maps are float32: 1e-6 of the peak is a rounding error.
+map_reduction.json is made by record_map_reduction.py. Maps are float32: 1e-6 of the peak is a rounding error.
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan
 
 CRAB = SkyCoord(83.633, 22.014, unit="deg")
 MSH = SkyCoord(228.32, -59.08, unit="deg")
-EVERY_TENTH = (..., slice(None, None, 10), slice(None, None, 10))
+PEAK = 1e-6
 SOURCES = {
     "crab": SkyCoord(83.62, 22.024, unit="deg"),
     "gc": SkyCoord(-0.05, -0.05, unit="deg", frame="galactic"),
@@ -60,13 +61,19 @@ def stack(store, runs, plan):
     return stacker.result()
 
 
-def assert_close(found, expected, scale=1e-6):
-    np.testing.assert_allclose(found, expected, rtol=0, atol=scale * np.abs(expected).max())
+@pytest.fixture(scope="module")
+def recorded():
+    return json.loads(Path(__file__).with_name("map_reduction.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def recorded():
-    return np.load(Path(__file__).parent / "map_reduction.npz")
+def assert_recorded(array_numbers, recorded):
+    """Comparison of an array with a recorded one."""
+
+    def compare(found, key, tolerance=PEAK):
+        array_numbers.check_numbers(found, recorded[key], tolerance)
+
+    return compare
 
 
 @pytest.fixture(scope="module")
@@ -96,50 +103,43 @@ def runs(hess, cta):
 
 
 @pytest.mark.parametrize("case", ["crab", "gc"])
-def test_counts_are_exact(runs, recorded, case):
+def test_counts_are_exact(runs, assert_recorded, case):
+    # the directions of the events were made float64 for gammapy: else it turns those of cta-1dc, which are float32, to
+    # galactic in float32, and 1 event in 2000 lies one pixel away
+    assert_recorded(runs[case][1].counts, f"{case}_counts", tolerance=0)
+
+
+@pytest.mark.parametrize("case", ["crab", "gc"])
+def test_exposure(runs, assert_recorded, case):
+    assert_recorded(runs[case][1].exposure.value, f"{case}_exposure")
+
+
+@pytest.mark.parametrize("case", ["crab", "gc"])
+def test_background(runs, assert_recorded, case):
+    assert_recorded(runs[case][1].background, f"{case}_background")
+
+
+@pytest.mark.parametrize("case", ["crab", "gc"])
+def test_psf_and_energy_dispersion_maps(runs, assert_recorded, case):
     dataset = runs[case][1]
-    assert dataset.shape == tuple(recorded[f"{case}_shape"])
-    np.testing.assert_array_equal(dataset.counts.sum(axis=(1, 2)), recorded[f"{case}_counts_sum"])
-    differ = dataset.counts[EVERY_TENTH] != recorded[f"{case}_counts"]
-    # gammapy turns the float32 directions of cta-1dc to galactic in float32: 1 event in 2000 lies one pixel away
-    assert differ.sum() <= (0 if case == "crab" else 2)
-
-
-@pytest.mark.parametrize("case", ["crab", "gc"])
-def test_exposure(runs, recorded, case):
-    exposure = runs[case][1].exposure.value
-    assert_close(exposure[EVERY_TENTH], recorded[f"{case}_exposure"])
-    np.testing.assert_allclose(exposure.sum(axis=(1, 2), dtype=float), recorded[f"{case}_exposure_sum"], rtol=1e-6)
-
-
-@pytest.mark.parametrize("case", ["crab", "gc"])
-def test_background(runs, recorded, case):
-    background = runs[case][1].background
-    assert_close(background[EVERY_TENTH], recorded[f"{case}_background"])
-    np.testing.assert_allclose(background.sum(axis=(1, 2), dtype=float), recorded[f"{case}_background_sum"], rtol=1e-6)
-
-
-@pytest.mark.parametrize("case", ["crab", "gc"])
-def test_psf_and_energy_dispersion_maps(runs, recorded, case):
-    dataset = runs[case][1]
-    assert_close(dataset.psf.data[..., ::3, ::3], recorded[f"{case}_psf"])
-    assert_close(dataset.psf.exposure.value, recorded[f"{case}_psf_exposure"])
-    assert_close(dataset.edisp.data[..., ::3, ::3], recorded[f"{case}_edisp"])
+    assert_recorded(dataset.psf.data, f"{case}_psf")
+    assert_recorded(dataset.psf.exposure.value, f"{case}_psf_exposure")
+    assert_recorded(dataset.edisp.data, f"{case}_edisp")
     np.testing.assert_array_equal(dataset.edisp.exposure.value, dataset.psf.exposure.value)
 
 
 @pytest.mark.parametrize("case", ["crab", "gc"])
-def test_kernels_at_a_source(runs, recorded, case):
+def test_kernels_at_a_source(runs, assert_recorded, case):
     dataset = runs[case][1]
-    assert_close(dataset.psf.kernel(SOURCES[case], dataset.geometry), recorded[f"{case}_kernel"])
-    assert_close(dataset.edisp.at(SOURCES[case]), recorded[f"{case}_edisp_kernel"])
+    assert_recorded(dataset.psf.kernel(SOURCES[case], dataset.geometry), f"{case}_kernel")
+    assert_recorded(dataset.edisp.at(SOURCES[case]), f"{case}_edisp_kernel")
 
 
 @pytest.mark.parametrize("method", ["aeff-default", "aeff-max", "edisp-bias", "bkg-peak", "offset-max"])
-def test_safe_masks(runs, recorded, method):
+def test_safe_masks(runs, assert_recorded, method):
     observation, dataset = runs["crab"]
     mask = make_map_safe_mask(dataset, observation, SafeMaskPlan(methods=(method,), offset_max=1 * u.deg))
-    np.testing.assert_array_equal(mask.sum(axis=(1, 2)), recorded[f"crab_{method}"])
+    assert_recorded(mask, f"crab_{method}", tolerance=0)
 
 
 def test_field_of_view_norms(runs, recorded, crab_exclusion):
@@ -159,11 +159,11 @@ def test_field_of_view_norms(runs, recorded, crab_exclusion):
         assert found.tilt_err == pytest.approx(tilt_err, rel=0.01)
 
 
-def test_ring_of_each_energy_bin(runs, recorded, crab_exclusion):
+def test_ring_of_each_energy_bin(runs, assert_recorded, crab_exclusion):
     observation, dataset = runs["crab"]
     ring = RingBackground(0.4 * u.deg, 0.3 * u.deg)(dataset, observation, crab_plan(exclusion=crab_exclusion))
-    assert_close(ring.counts_off[EVERY_TENTH], recorded["crab_ring_counts_off"])
-    assert_close(ring.acceptance_off[EVERY_TENTH], recorded["crab_ring_acceptance_off"])
+    assert_recorded(ring.counts_off, "crab_ring_counts_off")
+    assert_recorded(ring.acceptance_off, "crab_ring_acceptance_off")
     np.testing.assert_array_equal(ring.acceptance, dataset.background)
 
 
@@ -172,24 +172,25 @@ def with_background(observation, background):
     return observation
 
 
-def test_radial_background(cta, recorded):
+def test_radial_background(cta, assert_recorded):
     observation, plan = cta.observation(110380), gc_plan()
     bkg = observation.bkg
-    offset = Axis.from_edges(bkg.fov_lon.edges[bkg.fov_lon.nbin // 2 :], name="offset", interp="lin")
-    radial = Background2D(bkg.energy, offset, recorded["radial_table"] * bkg.data.unit)
+    middle = bkg.fov_lon.nbin // 2
+    offset = Axis.from_edges(bkg.fov_lon.edges[middle:], name="offset", interp="lin")
+    radial = Background2D(bkg.energy, offset, bkg.data[:, middle:, middle])
     geometry = plan.geometry.cutout(observation.pointing, 2 * u.deg).geometry
     found = make_map_background(with_background(observation, radial), geometry, plan.energy)
-    assert_close(found[EVERY_TENTH], recorded["radial_background"])
+    assert_recorded(found, "radial_background")
 
 
-def test_background_that_turns_with_the_horizon(cta, recorded):
+def test_background_that_turns_with_the_horizon(cta, assert_recorded):
     observation, plan = cta.observation(110380), gc_plan()
     bkg = observation.bkg
     leaning = bkg.data * (1 + bkg.fov_lon.center.to_value("deg")[None, :, None] / 12)
     turning = replace(bkg, data=leaning.astype(np.float32)).aligned("ALTAZ")
     geometry = plan.geometry.cutout(observation.pointing, 2 * u.deg).geometry
     found = make_map_background(with_background(observation, turning), geometry, plan.energy)
-    assert_close(found[EVERY_TENTH], recorded["turning_background"])
+    assert_recorded(found, "turning_background")
 
 
 def test_r4_stacked_crab(hess, crab_exclusion):
