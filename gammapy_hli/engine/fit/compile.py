@@ -18,6 +18,7 @@ from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood,
 from gammapy_hli.engine.fit.map_compile import (
     EvaluatorCache,
     background_datasets,
+    find_kinks,
     is_background,
     limit_positions,
     make_map_terms,
@@ -107,6 +108,7 @@ def compile_bins(
         spectra={model.name: (model.spectral, places[model.name], seen[model.name]) for model in sources},
         maps=maps,
         is_rough=np.array([".spatial." in name for name in parameters.free_names], dtype=bool),
+        is_kinked=find_kinks(maps, len(parameters.free)),
         is_temporary=is_temporary,
     )
 

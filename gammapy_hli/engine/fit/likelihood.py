@@ -105,7 +105,9 @@ class Likelihood:
     maps : tuple of MapTerm
         All maps.
     is_rough : bool array (n_free,), or None
-        Spatial parameters, in which the statistic has kinks or small steps; None for none.
+        Spatial parameters, whose derivatives are costly; None for none.
+    is_kinked : bool array (n_free,), or None
+        Those among them in which the statistic has kinks or small steps: positions of point sources, sharp edges.
     is_temporary : bool array (n_free,), or None
         Positions whose bounds hold only while the responses are those of the start.
     """
@@ -118,6 +120,7 @@ class Likelihood:
     spectra: Mapping[str, tuple[object, NDArray[np.intp], tuple[int, ...]]]
     maps: tuple[MapTerm, ...] = ()
     is_rough: NDArray[np.bool_] | None = None
+    is_kinked: NDArray[np.bool_] | None = None
     is_temporary: NDArray[np.bool_] | None = None
 
     # --- what it is a function of
@@ -140,6 +143,11 @@ class Likelihood:
     def rough(self) -> NDArray[np.bool_]:
         """Which free parameters are spatial, (n_free,)."""
         return np.zeros(len(self.parameters.free), dtype=bool) if self.is_rough is None else self.is_rough
+
+    @property
+    def kinked(self) -> NDArray[np.bool_]:
+        """In which free parameters the statistic has kinks, (n_free,)."""
+        return np.zeros(len(self.parameters.free), dtype=bool) if self.is_kinked is None else self.is_kinked
 
     def sizes(self, theta: Array) -> Array:
         """A change of each free parameter that is large, (n_free,): its value, or one where that says nothing."""
@@ -229,7 +237,7 @@ class Likelihood:
             if middle is not None and self.rough[k] and low[k] < theta[k] < high[k]:
                 sides = (above - middle) / (high[k] - theta[k]), (middle - below) / (theta[k] - low[k])
                 if abs(sides[0][k] - sides[1][k]) > KINK * diagonal[k]:
-                    hessian[k] = min(sides, key=lambda side: abs(side[k] - diagonal[k]))  # noqa: B023 (used at once)
+                    hessian[k] = min(sides, key=lambda side: abs(side[k] - diagonal[k]))
         return 0.5 * (hessian + hessian.T)
 
     def stat_per_dataset(self, theta: Array) -> dict[str, float]:

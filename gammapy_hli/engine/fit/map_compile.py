@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.fit.map_shape import SHARP
 from gammapy_hli.engine.fit.map_term import MapBackground, MapSource, MapTerm
 from gammapy_hli.engine.fit.map_view import FreeParameters
 from gammapy_hli.engine.fit.parameters import ParameterMap
@@ -197,6 +198,17 @@ def _require_reach(
             continue
         if any(not parameter.frozen for _, parameter in model.named_parameters()):
             MapEvaluator(model, datasets[numbers[0]]).require_inside()
+
+
+def find_kinks(terms: Sequence[MapTerm], n_free: int) -> NDArray[np.bool_]:
+    """Free parameters in which a point source or a sharp edge makes kinks, (n_free,)."""
+    kinked = np.zeros(n_free, dtype=bool)
+    for term in terms:
+        for source in term.sources:
+            spatial = source.evaluator.model.spatial
+            if spatial is not None and (spatial.is_point or spatial.tag in SHARP):
+                kinked[source.spatial.free_places] = True
+    return kinked
 
 
 # --- limits of positions --------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ PLAIN_STEP = 0.01
 ANGLE_STEP = 1.0
 """Step of the position angle of an elongated source [deg]."""
 _POINT_STEP = 1e-5  # [deg] for the derivative of pixel coordinates, which is smooth
-_SHARP = ("DiskSpatialModel", "ShellSpatialModel", "Shell2SpatialModel", "TemplateSpatialModel")
+SHARP = ("DiskSpatialModel", "ShellSpatialModel", "Shell2SpatialModel", "TemplateSpatialModel")
+"""Shapes whose sampling jumps from pixel to pixel."""
 _KEPT = 4
 _KEPT_COPIES = 36
 
@@ -166,7 +167,7 @@ class SourceShape:
         """Step of the central difference of one parameter, in its unit."""
         parameter = self.spatial.parameters[number]
         name, value = parameter.name, float(values[number])
-        pixel = (SHARP_STEP if self.spatial.tag in _SHARP else SMOOTH_STEP) * self._pixel
+        pixel = (SHARP_STEP if self.spatial.tag in SHARP else SMOOTH_STEP) * self._pixel
         if name == "lon_0":
             return pixel / max(math.cos(math.radians(float(values[number + 1]))), 0.01)
         if name == "lat_0":

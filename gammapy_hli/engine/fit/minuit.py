@@ -11,6 +11,7 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.fit.covariance import covariance_of_hessian, worst_pair
 from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.map_descent import descend
 from gammapy_hli.engine.fit.map_search import FINE, GAIN, WIDE, search_lower
 from gammapy_hli.engine.fit.minimum import (
     AT_LIMIT,
@@ -33,6 +34,8 @@ SEARCHES = 8
 """Times that a search around a minimum may find a lower one."""
 POLISHED = 1e-10
 """Estimated distance to the minimum [units of the statistic] at which polishing ends."""
+NEAR_ENOUGH = 1e-5
+"""Estimated distance to a minimum of maps at which it counts as found."""
 LIMIT_DISTANCE = 1e-3
 """A parameter this close to a bound, in units of its error, is at the bound."""
 
@@ -124,13 +127,20 @@ def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, mi
     theta = nearer_start(likelihood, _inside(likelihood, likelihood.theta0))
     scale, flat = _scales(likelihood, theta)
     function = ScaledStatistic(likelihood, scale)
-    minuit, attempts = _search(function, theta, flat, options)
-    theta, edm, is_sure = _finish(likelihood, np.asarray(minuit.values) * scale, flat)
-    found = _judge(likelihood, minuit.valid or is_sure, theta, edm, flat, attempts)
-    n_evaluations = function.n_evaluations
+    near, n_steps = _descended(likelihood, theta, flat)
+    attempts: tuple[str, ...] = ()
+    if near is None:
+        minuit, attempts = _search(function, theta, flat, options)
+        near = np.asarray(minuit.values) * scale
+        is_valid = bool(minuit.valid)
+    else:
+        is_valid = True
+    theta, edm, is_sure = _finish(likelihood, near, flat)
+    found = _judge(likelihood, is_valid or is_sure, theta, edm, flat, attempts)
+    n_evaluations = function.n_evaluations + n_steps
     if wanted and found.success:
         found = replace(found, minos=_minos(function, found, wanted, options))
-        n_evaluations = function.n_evaluations
+        n_evaluations = function.n_evaluations + n_steps
     return replace(found, n_evaluations=n_evaluations)
 
 
@@ -149,11 +159,20 @@ def refine(likelihood: Likelihood, options: MinuitOptions | None = None) -> Mini
     theta = _inside(likelihood, likelihood.theta0)
     _, flat = _scales(likelihood, theta)
     if _trivial_end(likelihood) is None and not flat.any():
-        theta, edm, is_sure = _finish(likelihood, theta, flat)
-        found = _judge(likelihood, is_sure, theta, edm, flat, ())
+        near, n_steps = _descended(likelihood, theta, flat)
+        theta, edm, is_sure = _finish(likelihood, theta if near is None else near, flat)
+        found = _judge(likelihood, is_sure or near is not None, theta, edm, flat, ())
         if found.success:
-            return replace(found, n_evaluations=1)
+            return replace(found, n_evaluations=n_steps)
     return minimize(likelihood, options)
+
+
+def _descended(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tuple[Array | None, int]:
+    """A minimum found without Minuit, None where that did not work; for maps with free shapes only."""
+    if not likelihood.rough.any():
+        return None, 0
+    found, edm, n_steps = descend(likelihood, theta, flat)
+    return (found if edm < NEAR_ENOUGH else None), n_steps
 
 
 def prepare_minuit(function: ScaledStatistic, theta: Array, options: MinuitOptions, fixed: Sequence[str] = ()) -> Any:
@@ -241,7 +260,7 @@ def _is_good_enough(function: ScaledStatistic, minuit: Any, flat: NDArray[np.boo
 
 
 def _finish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tuple[Array, float, bool]:
-    """Polish; with spatial parameters also look for lower points around, which Newton steps do not see.
+    """Polish; with kinks in spatial parameters also look for lower points around, which Newton steps do not see.
 
     Returns the values, the estimated distance to the minimum, and whether nothing lower was found near a point that
     may lie on a kink.
@@ -250,14 +269,16 @@ def _finish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
     if not likelihood.rough.any():
         return theta, edm, False
     for _ in range(SEARCHES):
+        is_smooth = edm < NEAR_ENOUGH
+        only = likelihood.kinked if is_smooth else np.ones(len(theta), dtype=bool)
+        if not only.any():
+            return theta, edm, True
         stat, gradient = likelihood.stat_and_gradient(theta)
         held = flat | _pushed_to_limit(likelihood, theta, gradient)
         covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), held)
         if not is_positive:
             return theta, edm, False
-        is_smooth = edm < POLISHED
-        steps, only = (WIDE, likelihood.rough) if is_smooth else (FINE, np.ones(len(theta), dtype=bool))
-        lower, value = search_lower(likelihood, theta, covariance, steps, only)
+        lower, value = search_lower(likelihood, theta, covariance, WIDE if is_smooth else FINE, only)
         if not value < stat - GAIN:
             return theta, edm, True
         theta, edm = _polish(likelihood, lower, flat)
@@ -288,13 +309,13 @@ def _polish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
     Returns the values and the estimated distance to the minimum that is left.
     """
     theta = _inside(likelihood, theta)
+    if likelihood.rough.any():
+        return descend(likelihood, theta, flat)[:2]
     stat, gradient = likelihood.stat_and_gradient(theta)
     edm = np.inf
     for _ in range(POLISH_STEPS):
         held = flat | _pushed_to_limit(likelihood, theta, gradient)
-        # near a minimum the curvature to first order is as good a guide, and steps from pixel to pixel do not spoil it
-        curvature = likelihood.gauss_newton(theta) if likelihood.rough.any() else likelihood.hessian(theta)
-        covariance, is_positive = covariance_of_hessian(curvature, held)
+        covariance, is_positive = covariance_of_hessian(likelihood.hessian(theta), held)
         if not is_positive:
             return theta, np.inf
         step = -0.5 * covariance @ gradient
