@@ -39,6 +39,7 @@ CALLS = {
     "model": "set_models(...)",
     "fit": "optimise()",
     "flux_points": "spectral_points(...)",
+    "maps": "make_maps()",
     "report": "make_report()",
 }
 
@@ -170,6 +171,10 @@ class Analysis(Component):
             given["energy"] = energy if isinstance(energy, Mapping) else {"edges": energy}
         self._run_one("flux_points", label, given)
         return self.product_of(self._step_name("flux_points", label))
+
+    def make_maps(self, label: str = "", **options: Any) -> Self:
+        """Make the maps of images or map datasets; options of the section ``maps`` may be given."""
+        return self._run_one("maps", label, options)
 
     def make_report(self, label: str = "") -> Self:
         """Write the page that shows the analysis."""

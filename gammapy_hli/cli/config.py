@@ -16,7 +16,7 @@ from gammapy_hli.cli.session import check_inputs, resolve_session
 from gammapy_hli.core.chain import steps_of
 
 ACTIONS = ("template", "check", "show", "schema", "docs")
-EXAMPLES = ("crab-1d",)
+EXAMPLES = ("crab-1d", "crab-3d", "gc-3d", "msh-ring")
 
 
 def main(argv: list[str]) -> int:

@@ -26,10 +26,13 @@ TOOLS: tuple[ToolEntry, ...] = (
     ToolEntry("model", "gammapy_hli.tools.model:ModelTool"),
     ToolEntry("fit", "gammapy_hli.tools.fit:FitTool", ("optimise",)),
     ToolEntry("flux_points", "gammapy_hli.tools.flux_points:FluxPointsTool"),
+    ToolEntry("maps", "gammapy_hli.tools.maps:MapsTool"),
     ToolEntry("report", "gammapy_hli.tools.report:ReportTool"),
 )
 
 DEFAULT_STEPS: dict[str, tuple[str, ...]] = {
     "spectrum": ("selection", "reduction", "model", "fit", "flux_points", "report"),
+    "image": ("selection", "reduction", "maps", "report"),
+    "map": ("selection", "reduction", "model", "fit", "flux_points", "maps", "report"),
 }
 """Steps by ``reduction.type`` where none are named."""

@@ -1,0 +1,148 @@
+"""Maps of the sky: excess, significance, residuals of the model, test statistic."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.base.errors import InputError, Problem
+from gammapy_hli.core.chain import steps_of
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import Bool, Choice, Float, List, Quantity, QuantityList
+
+
+class MapsTool(Tool):
+    """Smooth images or map datasets over a disk and write every map of that kind."""
+
+    section = "maps"
+    requires = ("datasets",)
+    uses = ("fit_result",)
+    produces = "maps"
+
+    products = List(
+        Choice(("excess", "significance", "residual", "ts")),
+        ["excess", "significance"],
+        unique=True,
+        help="excess (with counts, background, error), significance, ts (with flux); residual of the fitted model.",
+        level="basic",
+    )
+    correlation_radius = Quantity(
+        "0.1 deg", unit="deg", above="0 deg", help="Radius of the disk around every pixel.", level="basic"
+    )
+    correlate_off = Bool(True, help="Sum the off counts over the disk too; false takes those of the pixel (ring).")
+    energy_edges = QuantityList(
+        None,
+        unit="TeV",
+        above="0 TeV",
+        increasing=True,
+        min_length=2,
+        help="Edges of the energy bands; null: one band over all energies.",
+    )
+    limits = Bool(False, help="Also asymmetric errors and upper limits of the excess.")
+    n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
+    n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.")
+    ts_index = Float(2, help="Photon index of the point source that the ts map looks for.")
+    ts_kernel_width = Quantity("0.6 deg", unit="deg", above="0 deg", help="Width of its kernel.")
+
+    def check(self) -> Iterable[Problem]:
+        has_fit = (
+            any(step.partition("@")[0] == "fit" for step in steps_of(self.root)) if self.owner is not None else True
+        )
+        if "residual" in self.stored("products") and not has_fit:
+            yield self.problem(
+                "products",
+                "residual is that of the fitted model, but no fit is in steps",
+                hint="add model and fit to steps, or take it out",
+            )
+
+    def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        self._dataset = _one_map(inputs["datasets"])
+        self._fit = inputs.get("fit_result")
+
+    def finish(self) -> Any:
+        from gammapy_hli.engine.products.map_set import MapSet  # late: loads numpy and astropy
+
+        maps: dict[str, Any] = {}
+        if {"excess", "significance"} & set(self.products):
+            maps |= self._excess_maps()
+        if "residual" in self.products:
+            maps |= self._residual_maps()
+        if "ts" in self.products:
+            maps |= self._ts_maps()
+        return MapSet(maps, _numbers(maps))
+
+    def _excess_maps(self) -> dict[str, Any]:
+        from gammapy_hli.engine.estimate.excess_map import estimate_excess_maps  # late: loads scipy
+
+        found = estimate_excess_maps(
+            self._dataset,
+            self.correlation_radius,
+            energy_edges=self.energy_edges,
+            correlate_off=self.correlate_off,
+            n_sigma=self.n_sigma,
+            n_sigma_ul=self.n_sigma_ul,
+            asymmetric=self.limits,
+        )
+        wanted = set(found) if "excess" in self.products else {"significance"}
+        if "significance" not in self.products:
+            wanted -= {"significance"}
+        return {name: sky_map for name, sky_map in found.items() if name in wanted}
+
+    def _residual_maps(self) -> dict[str, Any]:
+        from gammapy_hli.engine.estimate.residual_map import estimate_residual_maps  # late: loads scipy
+        from gammapy_hli.engine.predict.map_total import predict_map
+
+        if self._fit is None:
+            raise InputError(f"{self.dotted_path}.products: residual needs the product of a fit")
+        npred = predict_map(self._dataset, self._fit.models).npred
+        return estimate_residual_maps(self._dataset, npred, self.correlation_radius, energy_edges=self.energy_edges)
+
+    def _ts_maps(self) -> dict[str, Any]:
+        from gammapy_hli.engine.estimate.ts_map import estimate_ts_maps  # late: loads scipy
+        from gammapy_hli.engine.models.build import make_spectral
+        from gammapy_hli.engine.models.sky_model import SkyModel
+        from gammapy_hli.engine.models.spatial import SpatialModel
+        from gammapy_hli.engine.predict.map_total import predict_map
+
+        shape = SpatialModel("point", frame=self._dataset.geometry.frame)
+        source = SkyModel("point", make_spectral("pl", index=self.ts_index), shape)
+        background = None if self._fit is None else predict_map(self._dataset, self._fit.models).background
+        return estimate_ts_maps(
+            self._dataset,
+            source,
+            background,
+            energy_edges=self.energy_edges,
+            kernel_width=self.ts_kernel_width,
+            n_sigma=self.n_sigma,
+            n_sigma_ul=self.n_sigma_ul,
+        )
+
+    def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
+        from gammapy_hli.engine.products.map_set import MapSet  # late: loads astropy
+
+        return MapSet.read(folder)
+
+    def write_product(self, product: Any, folder: FilePath) -> None:
+        product.write(folder)
+
+    def summary_numbers(self, product: Any) -> dict[str, Any]:
+        """Headline numbers by map."""
+        return dict(product.numbers)
+
+
+def _one_map(reduction: Any) -> Any:
+    """The map dataset of a reduction; several are added."""
+    from gammapy_hli.engine.datasets.map import MapDataset  # late: loads numpy and astropy
+    from gammapy_hli.engine.datasets.map_stack import stack_maps
+
+    datasets = list(reduction)
+    wrong = [dataset.name for dataset in datasets if not isinstance(dataset, MapDataset)]
+    if wrong:
+        raise InputError(f"maps: {', '.join(wrong)} are spectra; set reduction.type to image or map")
+    return datasets[0] if len(datasets) == 1 else stack_maps(datasets)
+
+
+def _numbers(maps: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Largest and smallest value of each map, and the sum of counts."""
+    import numpy as np  # late: help needs none
+
+    return {name: {"max": float(np.nanmax(m.data)), "min": float(np.nanmin(m.data))} for name, m in maps.items()}
