@@ -9,6 +9,7 @@ ENTRY_POINTS = "gammapy_hli.backgrounds"
 
 METHODS: dict[str, str | None] = {
     "reflected": "gammapy_hli.components.background.reflected:ReflectedBackground",
+    "wobble": "gammapy_hli.components.background.wobble:WobbleBackground",
     "ring": "gammapy_hli.components.background.ring:RingBackgroundMethod",
     "adaptive-ring": "gammapy_hli.components.background.adaptive_ring:AdaptiveRingMethod",
     "fov": "gammapy_hli.components.background.fov:FovBackgroundMethod",

@@ -25,6 +25,10 @@ def region_columns(regions: Any) -> tuple[list[Column], dict[str, Any]]:
     """Columns SHAPE, X, Y, R, ROTANG and the WCS cards of one sky region, of a RegionSet or of a list of regions."""
     found = _as_region_set(regions)
     cards = wcs_cards(found.plane, found.frame)
+    if found.shapes and all(type(shape).__name__ == "PointPixelRegion" for shape in found.shapes):
+        x, y = (np.array([getattr(shape.center, axis) for shape in found.shapes], dtype=float) for axis in "xy")
+        zeros = np.zeros(len(found))
+        return _columns(np.full(len(found), "point"), x, y, zeros, zeros), cards
     if found.shapes:
         return _shape_columns(found.shapes), cards
     x, y, radius = found.circles.T

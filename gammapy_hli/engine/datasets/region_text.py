@@ -17,6 +17,7 @@ SIZES = {
     "RectanglePixelRegion": ("width", "height"),
     "CircleAnnulusPixelRegion": ("inner_radius", "outer_radius"),
     "CirclePixelRegion": ("radius",),
+    "PointPixelRegion": (),
 }
 
 

@@ -182,11 +182,10 @@ class Observation(Summary):
 
     @cached_property
     def rad_max(self) -> Any:
-        """Directional cut of point-like responses, from its table or the keyword RAD_MAX of the effective area."""
+        """Directional cut of point-like responses, from its table or the keyword RAD_MAX of aeff, else of edisp."""
         table = self.source.irf("rad_max")
-        if table is not None or self.aeff is None:
-            return table
-        return RadMax.from_keyword(self.aeff)
+        keyword = (RadMax.from_keyword(irf) for irf in (self.aeff, self.edisp) if irf is not None)
+        return table if table is not None else next((found for found in keyword if found is not None), None)
 
     def select_time(self, intervals: Gti, name: str | None = None) -> "Observation":
         """Give the part of the run inside the intervals: GTIs are intersected, events kept where start <= time < stop.

@@ -9,6 +9,7 @@ import numpy as np
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.reduce.point_region import is_point
 
 if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.observation import Observation
@@ -38,6 +39,8 @@ def expected_background(observation: Observation, plan: SpectrumPlan) -> np.ndar
     response = observation.bkg
     if response is None:
         raise ItemError("no bkg in the files of the run; take another background method or leave the run out")
+    if is_point(plan.on_region):
+        raise ItemError("the on region is a point, over which no background rate extends; take wobble or a circle")
     if response.is_altaz:
         raise ItemError("the bkg response is aligned with the horizon (ALTAZ); take another background method for 1D")
     rate = response.integrate_region(

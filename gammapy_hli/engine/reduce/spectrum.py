@@ -19,6 +19,7 @@ from gammapy_hli.engine.geom.sphere import icrs_radians, separation
 from gammapy_hli.engine.reduce.counts import count_in_region
 from gammapy_hli.engine.reduce.exposure import exposure_at_offset, exposure_of_region, point_source_containment
 from gammapy_hli.engine.reduce.meta import observation_meta
+from gammapy_hli.engine.reduce.point_region import check_point_like, count_in_rad_max, is_point
 from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan, make_safe_mask
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from gammapy_hli.engine.dl3.observation import Observation
 
-RAD_MAX_TOLERANCE = 1e-3
 BackgroundMaker = Callable[[SpectrumDataset, Any, "SpectrumPlan"], SpectrumDataset]
 
 
@@ -37,7 +37,7 @@ class SpectrumPlan:
     Parameters
     ----------
     on_region : SkyRegion
-        Where the source is.
+        Where the source is; a point for point-like responses, whose RAD_MAX is its size.
     energy, energy_true : Axis
         Reconstructed and true energy.
     containment_correction : bool
@@ -64,8 +64,6 @@ class SpectrumPlan:
 
     def __post_init__(self) -> None:
         shape = type(self.on_region).__name__
-        if shape == "PointSkyRegion":
-            raise ValueError("the on region is a point and holds no events; give a circle with a radius")
         if self.containment_correction and shape != "CircleSkyRegion":
             raise ValueError(f"containment_correction needs a circle as on region; got {shape}")
         if "bkg-peak" in self.safe_mask.methods and self.background is None:
@@ -97,13 +95,13 @@ def reduce_observation(observation: Observation, plan: SpectrumPlan) -> Spectrum
         A file is missing, cut short or makes no sense.
     """
     check_usable(observation)
-    check_point_like(observation, plan)
     offset = region_offset(observation, plan.on_region)
+    check_point_like(observation, plan, offset)
     dataset = SpectrumDataset(
         name=observation.name,
         energy=plan.energy,
         energy_true=plan.energy_true,
-        counts=count_in_region(observation.events, plan.on_region, plan.energy),
+        counts=make_counts(observation, plan, offset),
         edisp=make_edisp(observation, plan, offset),
         mask_safe=np.ones(plan.energy.nbin, dtype=bool),
         livetime=observation.livetime,
@@ -135,28 +133,12 @@ def check_usable(observation: Observation) -> None:
         raise ItemError(f"no {' and no '.join(missing)} in the files of the run; a spectrum needs aeff and edisp")
 
 
-def check_point_like(observation: Observation, plan: SpectrumPlan) -> None:
-    """Raise ItemError where responses hold a cut on the distance from the source that the plan does not fit.
-
-    Such responses need no containment correction, and an on region of the radius they were made for (to 1e-3).
-    """
-    if not observation.aeff.is_pointlike:
-        return
-    if plan.containment_correction:
-        raise ItemError("the responses are point-like, the containment is in them; set containment_correction to false")
-    if observation.rad_max is not None and not observation.rad_max.is_fixed:
-        raise ItemError(
-            "the responses are point-like with a radius that depends on energy (RAD_MAX_2D); an on region of one "
-            "radius does not fit them"
-        )
-    radius, made_for = getattr(plan.on_region, "radius", None), observation.aeff.rad_max
-    if made_for is None or radius is None:
-        return
-    if abs((radius / made_for).to_value("") - 1) > RAD_MAX_TOLERANCE:
-        raise ItemError(
-            f"the responses are made for a radius of {made_for.to_value('deg'):.4g} deg (RAD_MAX), the on region has "
-            f"{radius.to_value('deg'):.4g} deg; give it that radius"
-        )
+def make_counts(observation: Observation, plan: SpectrumPlan, offset: Quantity) -> np.ndarray:
+    """Events inside the on region, of a point within RAD_MAX, shape (ne,)."""
+    if is_point(plan.on_region):
+        position = icrs_radians(region_center(plan.on_region))
+        return count_in_rad_max(observation.events, *position, observation.rad_max, offset, plan.energy)
+    return count_in_region(observation.events, plan.on_region, plan.energy)
 
 
 def make_exposures(observation: Observation, plan: SpectrumPlan, offset: Quantity) -> dict[str, Quantity]:

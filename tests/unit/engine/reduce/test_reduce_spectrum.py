@@ -163,11 +163,6 @@ def test_point_like_responses_with_their_radius_are_used(make_observation, plan,
     assert reduce_observation(make_observation(aeff=aeff), plan).counts.sum() == 1
 
 
-def test_a_point_is_no_on_region(plan):
-    with pytest.raises(ValueError, match="the on region is a point"):
-        replace(plan, on_region=parse_region({"point": {"center": "83.63 deg, 22.01 deg"}}))
-
-
 def test_background_that_turns_with_the_horizon_is_a_reason(make_observation, plan, responses):
     axes = [Axis.from_edges([-2, 0, 2] * u.deg, name=name, interp="lin") for name in ("fov_lon", "fov_lat")]
     rate = np.ones((30, 2, 2)) * u.Unit("s-1 MeV-1 sr-1")

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.geom.axes import Axis
-from gammapy_hli.engine.reduce.reflected import with_off_counts
+from gammapy_hli.engine.reduce.off_positions import with_off_counts
 from gammapy_hli.engine.reduce.response_background import ResponseBackground
 from gammapy_hli.engine.reduce.safe_mask import (
     SafeMaskPlan,
