@@ -15,12 +15,15 @@ from gammapy_hli.engine.fit.goodness import measure_goodness
 from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
 from gammapy_hli.engine.fit.map_compile import EvaluatorCache
 from gammapy_hli.engine.fit.map_rounds import settle
-from gammapy_hli.engine.fit.minimum import Minimum
+from gammapy_hli.engine.fit.minimum import FLAT, Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 
 Array = NDArray[np.float64]
+
+SMALL_GAIN = 1e-6
+"""Of the statistic: a fit that gains less by another attempt has ended."""
 
 
 def fit(
@@ -75,7 +78,15 @@ def fit(
         return compile(fitted, apply_minimum(last, models, found)[0], energy_range=energy_range, cache=cache)
 
     moving = bool(likelihood.rough.any())
-    minimum = minimize(likelihood, options, minos=() if moving else minos)
+    early_minos = () if moving else minos
+    minimum = minimize(likelihood, options, minos=early_minos)
+    while minimum.status == FLAT:
+        # a break between equal indices, or the index of a source without flux, has an influence once the others moved
+        moved = recompile(likelihood, minimum)
+        again = minimize(moved, options, minos=early_minos)
+        if again.status == FLAT and not again.stat < minimum.stat - SMALL_GAIN:
+            break
+        likelihood, minimum = moved, replace(again, n_evaluations=minimum.n_evaluations + again.n_evaluations)
     if moving:
         likelihood, minimum = settle(likelihood, minimum, recompile, lambda last: refine(last, options))
         minimum = with_minos(likelihood, minimum, options, minos)

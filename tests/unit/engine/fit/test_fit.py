@@ -142,6 +142,13 @@ def test_a_flat_parameter_is_named(exact):
     assert result["crab.spectral.index"].value == pytest.approx(2.3, abs=1e-3)
 
 
+def test_a_parameter_that_is_flat_at_the_start_only_is_fitted_all_the_same(exact):
+    result = fit([exact], Models(power_law(index=2.0, amplitude=0.0)), minos=["all"])
+    assert result.status == "converged"
+    assert result["crab.spectral.index"].value == pytest.approx(2.3, abs=1e-5)
+    assert result["crab.spectral.index"].errp > 0
+
+
 def test_two_parameters_that_cannot_be_told_apart_are_named(exact):
     twins = Models([power_law(), power_law("twin")])
     twins.link("twin.spectral.index", "crab.spectral.index")
