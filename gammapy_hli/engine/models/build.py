@@ -118,9 +118,30 @@ def _set(parameter: Parameter, given: ParameterSpec) -> None:
 
 
 def _follow_links(models: Models, specs: list[ModelSpec], checker: ModelChecker, strict: bool) -> None:
-    """Let parameters share: a link is the name of another parameter, or a label that several parameters carry."""
+    """Let parameters share, each with the one at the end of its chain of links."""
+    wanted = _wanted_links(models, specs, checker, strict)
+    for name, (target, given) in wanted.items():
+        passed = [name]
+        while target in wanted and target not in passed:
+            passed.append(target)
+            target = wanted[target][0]
+        if target in passed:
+            circle = " -> ".join([*passed[passed.index(target) :], target])
+            checker.report(given.node, given.path, f"link: {circle} is a circle; give one of them a value", "link")
+            continue
+        try:
+            models.link(name, target)
+        except InputError as error:
+            checker.report(given.node, given.path, str(error), "link")
+
+
+def _wanted_links(
+    models: Models, specs: list[ModelSpec], checker: ModelChecker, strict: bool
+) -> dict[str, tuple[str, ParameterSpec]]:
+    """For each linked parameter the other one: that which its link names, or the first that carries the same label."""
     names = models.parameters
     first: dict[str, str] = {}
+    wanted: dict[str, tuple[str, ParameterSpec]] = {}
     for model, spec in zip(models, specs, strict=True):
         for name, given in _linked(model.name, spec):
             label = str(given.link)
@@ -129,10 +150,12 @@ def _follow_links(models: Models, specs: list[ModelSpec], checker: ModelChecker,
                 message = f"link: there is no parameter {label!r}.{did_you_mean(label, names)}"
                 checker.report(given.node, given.path, f"{message} Parameters: {', '.join(names)}.", "link")
             elif target != name:
-                try:
-                    models.link(name, target)
-                except InputError as error:
-                    checker.report(given.node, given.path, str(error), "link")
+                wanted[name] = (target, given)
+            elif strict:
+                checker.report(
+                    given.node, given.path, f"link: {name!r} is linked with itself; take the link out", "link"
+                )
+    return wanted
 
 
 def _linked(model: str, spec: ModelSpec) -> list[tuple[str, ParameterSpec]]:

@@ -65,6 +65,9 @@ class TemplateSpectralModel(SpectralModel):
         """The model from the options of a file."""
         if options.get("filename") is not None:
             return cls(*read_template(options["filename"]))
+        missing = [name for name in ("energy", "values") if options.get(name) is None]
+        if missing:
+            raise InputError(f"{cls.__name__}: no {' and no '.join(missing)}; give filename, or energy and values")
         return cls(options["energy"], options["values"])
 
     @property

@@ -259,3 +259,32 @@ def test_a_file_without_models_is_refused(text):
         parse_models(text)
     with pytest.raises(ConfigError, match=r"expected '- name: ...'"):
         parse_models("components: 3")
+
+
+def linked(**links):
+    return {name: {"spectral": {"type": "pl", "index": {"link": f"{to}.spectral.index"}}} for name, to in links.items()}
+
+
+def test_a_chain_of_links_ends_in_one_parameter():
+    sources = linked(a="b", b="c") | {"c": {"spectral": {"type": "pl", "index": 2.7}}}
+    models = parse_short(sources)
+    assert [models[name].spectral.index.value for name in "abc"] == [2.7, 2.7, 2.7]
+    assert sum("index" in name for name in models.free) == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (linked(a="a"), r"a\.spectral\.index: link: 'a\.spectral\.index' is linked with itself"),
+        (linked(a="b", b="a"), r"link: a\.spectral\.index -> b\.spectral\.index -> a\.spectral\.index is a circle"),
+    ],
+    ids=["itself", "circle"],
+)
+def test_links_that_lead_nowhere_are_refused(sources, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_short(sources)
+
+
+def test_a_template_without_a_table_says_what_it_needs():
+    with pytest.raises(ConfigError, match="TemplateSpectralModel: no energy and no values; give filename, or energy"):
+        parse_short({"a": {"spectral": {"type": "template"}}})
