@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.units import Quantity
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT, SpectrumDataset, SpectrumDatasetOnOff
 
 
@@ -33,8 +34,8 @@ def stack(datasets: Sequence[SpectrumDataset], name: str = "stacked") -> Spectru
 
     Raises
     ------
-    ValueError
-        Nothing to stack, different axes or different kinds.
+    InputError
+        Nothing to stack, different axes or different kinds, safe bins without off counts.
     """
     datasets = list(datasets)
     _check(datasets)
@@ -62,23 +63,24 @@ def stack(datasets: Sequence[SpectrumDataset], name: str = "stacked") -> Spectru
 
 def _check(datasets: list[SpectrumDataset]) -> None:
     if not datasets:
-        raise ValueError("stack: no datasets given; expected at least one")
+        raise InputError("stack: no datasets given; expected at least one")
     first = datasets[0]
     for other in datasets[1:]:
         if type(other) is not type(first):
-            raise ValueError(
+            raise InputError(
                 f"stack: {other.name} is a {type(other).__name__}, {first.name} a {type(first).__name__}; "
-                "stack those with and without off counts apart"
+                "stack those with and without off counts apart, or fit them jointly (stack: false)"
             )
         for axis in ("energy", "energy_true"):
             if not getattr(first, axis).same_as(getattr(other, axis)):
-                raise ValueError(
+                raise InputError(
                     f"stack: {first.name} and {other.name} have different {axis} axes "
-                    f"({getattr(first, axis).nbin} and {getattr(other, axis).nbin} bins); reduce them with one axis"
+                    f"({getattr(first, axis).nbin} and {getattr(other, axis).nbin} bins); reduce them with "
+                    "one axis, or fit them jointly (stack: false)"
                 )
     for dataset in datasets:
         if isinstance(dataset, SpectrumDatasetOnOff) and dataset.counts_off is None and dataset.mask_safe.any():
-            raise ValueError(f"stack: {dataset.name} has safe bins but no counts_off; leave it out")
+            raise InputError(f"stack: {dataset.name} has safe bins but no counts_off; leave it out")
 
 
 def _masked_sum(datasets: list[SpectrumDataset], name: str) -> np.ndarray:

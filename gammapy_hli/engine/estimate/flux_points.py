@@ -147,7 +147,17 @@ def estimate_flux_points(
 
 def _rounded_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
     """Edges of the points: edges of the axis."""
-    return axis.edges if wanted is None else axis.group(wanted)[0]
+    if wanted is None:
+        return axis.edges
+    try:
+        return axis.group(wanted)[0]
+    except ValueError:
+        low, high = (f"{edge.to_value('TeV'):.4g} TeV" for edge in (min(wanted), max(wanted)))
+        first, last = (f"{edge.to_value('TeV'):.4g} TeV" for edge in axis.edges[[0, -1]])
+        raise InputError(
+            f"no flux point: rounded to the {axis.nbin} bins of the datasets, from {first} to {last}, nothing is left "
+            f"between {low} and {high}; give energies that hold at least one bin"
+        ) from None
 
 
 def _point_of_bin(axis: Axis, edges: u.Quantity) -> Index:

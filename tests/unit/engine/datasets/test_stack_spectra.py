@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.stack import stack
 from gammapy_hli.engine.geom.axes import Axis
 
@@ -96,21 +97,21 @@ def test_gtis_are_united(make_cash):
 
 
 def test_nothing_to_stack_is_refused():
-    with pytest.raises(ValueError, match="no datasets given"):
+    with pytest.raises(InputError, match="no datasets given"):
         stack([])
 
 
 def test_two_kinds_do_not_stack(make_cash, make_on_off):
-    with pytest.raises(ValueError, match="1 is a SpectrumDataset, 1 a SpectrumDatasetOnOff"):
+    with pytest.raises(InputError, match="1 is a SpectrumDataset, 1 a SpectrumDatasetOnOff"):
         stack([make_on_off(), make_cash()])
 
 
 def test_different_axes_do_not_stack(make_cash):
     other = Axis.from_energy_bounds("0.3 TeV", "18 TeV", nbin=4)
-    with pytest.raises(ValueError, match="different energy axes"):
+    with pytest.raises(InputError, match="different energy axes"):
         stack([make_cash(), make_cash(energy=other)])
 
 
 def test_missing_off_counts_do_not_stack(make_on_off):
-    with pytest.raises(ValueError, match="safe bins but no counts_off"):
+    with pytest.raises(InputError, match="safe bins but no counts_off"):
         stack([make_on_off(counts_off=None)])

@@ -150,6 +150,13 @@ def test_a_wrong_source_is_an_error(toy_counts):
         estimate_flux_points([toy_counts(models)], models, "carb")
 
 
+@pytest.mark.parametrize("edges", [[500, 900], [1e-4, 2e-4], [1.0, 1.001]], ids=["above", "below", "inside a bin"])
+def test_edges_that_hold_no_bin_are_an_error_with_the_energies_of_the_datasets(toy_counts, edges):
+    models = Models(power_law())
+    with pytest.raises(InputError, match=r"no flux point: .* bins of the datasets, from .* TeV.* nothing is left"):
+        estimate_flux_points([toy_counts(models)], models, "crab", energy_edges=edges * u.TeV)
+
+
 def test_no_dataset_is_an_error():
     with pytest.raises(InputError, match="at least one dataset"):
         estimate_flux_points([], Models(power_law()), "crab")
