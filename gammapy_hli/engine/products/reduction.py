@@ -95,12 +95,15 @@ class Reduction(Summary):
     def totals(self) -> dict[str, float]:
         """Sums over the datasets inside the safe range: n_on, n_off, counts, background, excess, sqrt_ts, livetime_s.
 
-        The significance is that of the summed counts with the mean alpha = sum(background) / sum(n_off).
+        The significance is that of the summed counts with alpha = sum(background) / sum(n_off); without any off counts
+        with the mean alpha of the runs.
         """
         used = self.info[self.info["dropped"] == ""]
         n_on, n_off, background = (float(np.nansum(used[name])) for name in ("n_on_safe", "n_off_safe", "background"))
-        if n_off > 0:
-            sqrt_ts = float(significance_wstat(n_on, n_off, background / n_off))
+        alphas = np.asarray(used["alpha"])[np.isfinite(used["n_off_safe"]) & (np.nan_to_num(used["alpha"]) > 0)]
+        if n_off > 0 or len(alphas):
+            alpha = background / n_off if n_off > 0 else float(alphas.mean())
+            sqrt_ts = float(significance_wstat(n_on, n_off, alpha))
         else:
             sqrt_ts = float(significance_cash(n_on, background)) if background > 0 else np.nan
         return {
