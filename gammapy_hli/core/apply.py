@@ -174,7 +174,9 @@ def suggestion(component: Any, key: str) -> str | None:
         for path in component.root.all_paths():
             last.setdefault(path.rpartition(".")[2], path)
         match = suggest(key, last)
-        found = last[match] if match is not None else None
+        # a parameter of another model, under its own name, may be meant; names that are only alike mislead
+        if match is not None and (match == key or not component.is_typed):
+            found = last[match]
     return f"Did you mean '{found}'?" if found is not None else None
 
 

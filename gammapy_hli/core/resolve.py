@@ -241,7 +241,8 @@ def _not_run(root: Component, steps: Sequence[str]) -> Iterator[Problem]:
         serves_labelled = "@" not in name and any(step.startswith(f"{name}@") for step in steps)
         if not serves_labelled and is_changed(part, own=True):
             message = f"section '{name}' is set, but '{name}' is not in steps"
-            yield root.origin_of(name).problem("not-run", name, message, warning=True)
+            hint = f"Add '{name}' to steps, or take the section out."
+            yield root.origin_of(name).problem("not-run", name, message, hint=hint, warning=True)
 
 
 def _unused_alternatives(component: Component) -> Iterator[Problem]:

@@ -52,7 +52,10 @@ class LineBar(SilentBar):
         if tenths > self._tenths:
             self._tenths = tenths
             elapsed = time.monotonic() - self._start
-            print(f"{self.label}: {self.done}/{self.total} ({10 * tenths} %, {elapsed:.0f} s)", file=self.stream)
+            print(
+                f"{self.label}: {self.done}/{self.total} ({100 * self.done // self.total} %, {elapsed:.0f} s)",
+                file=self.stream,
+            )
             self.stream.flush()
 
 

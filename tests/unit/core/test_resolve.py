@@ -80,6 +80,11 @@ def test_parameters_may_stand_in_a_weaker_file_than_the_type(tree):
     assert "unknown key 'model.sources.a.spectral.lambda_'" in str(wrong.problems[0])
 
 
+def test_a_parameter_that_a_model_lacks_is_answered_with_those_it_has(tree):
+    found = tree.from_text("model: {sources: {a: {spectral: {type: pl, per_decad: 3}}}}")
+    assert found.problems[0].hint == "Known here: type, amplitude, index, reference"
+
+
 def test_model_inside_a_model(tree):
     text = "model: {sources: {a: {spectral: {type: compound, model1: {type: pl, index: 3}, model2: ecpl}}}}"
     found = tree.from_text(text)

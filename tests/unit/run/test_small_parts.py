@@ -263,6 +263,13 @@ def test_progress_elsewhere_is_a_line_every_ten_percent():
     assert lines[0].startswith("reduction: 20/200 (10 %")
 
 
+def test_progress_tells_the_share_that_is_done():
+    stream = io.StringIO()
+    with Progress(stream=stream)(4, "reduction") as bar:
+        bar.update()
+    assert stream.getvalue().startswith("reduction: 1/4 (25 %")
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
