@@ -7,6 +7,9 @@ from matplotlib.ticker import MultipleLocator
 
 from gammapy_hli.plot.style import BLUE, INK, MUTED, ORANGE, energy_axis, light_grid, new_figure
 
+MANY = 1e4
+"""Ticks from here on are written as powers of ten."""
+
 
 def plot_counts(
     edges: np.ndarray,
@@ -45,7 +48,7 @@ def plot_counts(
     top.set_yscale("symlog", linthresh=1.0, linscale=0.6)
     top.set_ylim(-0.12, 2.5 * highest_error)
     ticks = [0, *(10.0**k for k in range(int(np.floor(np.log10(2.5 * highest_error))) + 1))]
-    top.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    top.set_yticks(ticks, [f"{tick:g}" if tick < MANY else f"$10^{{{np.log10(tick):.0f}}}$" for tick in ticks])
     top.set_ylabel("Counts per bin")
     figure.align_ylabels()
     if top.get_legend_handles_labels()[0]:

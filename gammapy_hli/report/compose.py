@@ -8,7 +8,9 @@ from gammapy_hli.report.material import Material
 from gammapy_hli.report.page import Report, render_page
 from gammapy_hli.report.sections import overview
 from gammapy_hli.report.sections.counts import counts_section
+from gammapy_hli.report.sections.field import field_section
 from gammapy_hli.report.sections.fit import fit_section
+from gammapy_hli.report.sections.maps import maps_section
 from gammapy_hli.report.sections.recipe import recipe_section
 from gammapy_hli.report.sections.runs import runs_section
 from gammapy_hli.report.sections.sky import sky_section
@@ -16,9 +18,11 @@ from gammapy_hli.report.sections.spectrum import spectrum_section
 from gammapy_hli.report.sections.trust import trust_section
 
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
+    maps_section,
     spectrum_section,
     fit_section,
     counts_section,
+    field_section,
     sky_section,
     runs_section,
     trust_section,
@@ -33,7 +37,7 @@ def make_report(material: Material) -> Report:
         sections = [section for make in SECTIONS if (section := make(material)) is not None]
     page = Page(
         title=overview.title(material),
-        kind="Spectral analysis",
+        kind=overview.kind(material),
         lead=overview.lead(material),
         tiles=overview.tiles(material),
         sections=sections,

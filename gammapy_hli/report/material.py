@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.fit.fit import fitted_datasets
 from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.fit_result import FitResult
 from gammapy_hli.engine.products.flux_points import FluxPoints
+from gammapy_hli.report.map_view import MapLayers, MapView, alike
 
 Links = Mapping[str, Mapping[str, tuple[str, ...]]]
+AnyDataset = SpectrumDataset | MapDataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +27,23 @@ class FitMaterial:
     step : str
         ``fit`` or ``fit@label``.
     result : FitResult
-    datasets : tuple of SpectrumDataset
+    datasets : tuple of SpectrumDataset and MapDataset
         The datasets of the fit, or their sum; empty where they are not known.
     """
 
     step: str
     result: FitResult
-    datasets: tuple[SpectrumDataset, ...]
+    datasets: tuple[AnyDataset, ...]
+
+    @property
+    def spectra(self) -> tuple[SpectrumDataset, ...]:
+        """The spectra among the datasets."""
+        return tuple(dataset for dataset in self.datasets if isinstance(dataset, SpectrumDataset))
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether a map is among the datasets."""
+        return any(isinstance(dataset, MapDataset) for dataset in self.datasets)
 
     @property
     def title(self) -> str:
@@ -65,12 +78,16 @@ class Material:
 
     Attributes
     ----------
-    observations, reductions, models, flux_points : mapping of step to product
+    observations, reductions, models, flux_points, maps : mapping of step to product
     fit_results : mapping of step to FitResult
     links : mapping of step to mapping of product type to tuple of steps
         Where each step took its inputs from; empty where it is not known.
     exclusion : mapping of step to callable
         For a reduction, what gives its exclusion mask from the center of the on region (None for none).
+    map_exclusion : mapping of step to callable
+        For a reduction to maps, what gives its exclusion mask from a geometry (None for none).
+    radii : mapping of step to Quantity
+        For a maps step, the radius of the disk that its maps are sums over.
     recipe : Recipe, optional
     truth : Models, optional
         What a simulated store was drawn from.
@@ -81,8 +98,11 @@ class Material:
     models: Mapping[str, Models] = field(default_factory=dict)
     fit_results: Mapping[str, FitResult] = field(default_factory=dict)
     flux_points: Mapping[str, FluxPoints] = field(default_factory=dict)
+    maps: Mapping[str, Any] = field(default_factory=dict)
     links: Links = field(default_factory=dict)
     exclusion: Mapping[str, Callable[[Any], ExclusionMask | None]] = field(default_factory=dict)
+    map_exclusion: Mapping[str, Callable[[Any], ExclusionMask | None]] = field(default_factory=dict)
+    radii: Mapping[str, Any] = field(default_factory=dict)
     recipe: Recipe | None = None
     truth: Models | None = None
 
@@ -100,9 +120,63 @@ class Material:
         return next(iter(usable or self.fits), None)
 
     @property
-    def datasets(self) -> tuple[SpectrumDataset, ...]:
+    def datasets(self) -> tuple[AnyDataset, ...]:
         """All datasets of all reductions."""
         return tuple(dataset for reduction in self.reductions.values() for dataset in reduction.datasets)
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether there are map datasets or maps."""
+        return bool(self.maps) or any(isinstance(dataset, MapDataset) for dataset in self.datasets)
+
+    @property
+    def has_spectra(self) -> bool:
+        """Whether there are spectrum datasets."""
+        return any(isinstance(dataset, SpectrumDataset) for dataset in self.datasets)
+
+    @property
+    def n_runs(self) -> int:
+        """How many runs are used: those behind maps, and one a spectrum."""
+        total = 0
+        for reduction in self.reductions.values():
+            maps = any(isinstance(dataset, MapDataset) for dataset in reduction.datasets)
+            total += len(reduction.info) - len(reduction.dropped) if maps else len(reduction.datasets)
+        return total
+
+    @cached_property
+    def map_views(self) -> tuple[MapView, ...]:
+        """The map datasets of all reductions, added up where they can be."""
+        views = []
+        for step, reduction in self.reductions.items():
+            for number, datasets in enumerate(alike(list(reduction.datasets))):
+                fits = [fit for fit in self.fits if self._looks_at(fit.step, step)]
+                usable = [fit for fit in fits if fit.result.success]
+                start = next(iter(self.models.values()), None)
+                view = MapView(
+                    name=f"{step}-{number}" if number else step,
+                    datasets=datasets,
+                    models=usable[0].result.models if usable else start,
+                    fits=fits,
+                    layers=self.layers_of(step) if number == 0 else (),
+                    exclusion=self.map_exclusion.get(step),
+                )
+                views.append(view)
+        return tuple(views)
+
+    def layers_of(self, reduction: str | None) -> tuple[MapLayers, ...]:
+        """The maps made from a reduction; for None those whose reduction is not there."""
+        return tuple(
+            MapLayers(step, made.maps, self.radii.get(step))
+            for step, made in self.maps.items()
+            if self._source_of(step) == reduction and made.maps
+        )
+
+    def _source_of(self, maps: str) -> str | None:
+        known = self.links.get(maps, {}).get("datasets", ())
+        return next((step for step in (*known, *self.reductions) if step in self.reductions), None)
+
+    def _looks_at(self, fit: str, reduction: str) -> bool:
+        return reduction in self.links.get(fit, {}).get("datasets", (reduction,))
 
     def totals(self) -> dict[str, float] | None:
         """Headline numbers of the first reduction."""
@@ -123,7 +197,7 @@ class Material:
         alike = [fit for fit in self.fits if {d.name for d in fit.datasets} == set(points.datasets)]
         return next(iter(named or alike), None)
 
-    def _datasets_of(self, step: str, result: FitResult) -> tuple[SpectrumDataset, ...]:
+    def _datasets_of(self, step: str, result: FitResult) -> tuple[AnyDataset, ...]:
         known = self.links.get(step, {}).get("datasets", tuple(self.reductions))
         found = [self.reductions[name] for name in known if name in self.reductions]
         datasets = fitted_datasets((dataset for reduction in found for dataset in reduction.datasets), result.stack)

@@ -18,6 +18,7 @@ _MAKERS = {
     "models": "model",
     "fit_result": "fit",
     "flux_points": "flux_points",
+    "maps": "maps",
 }
 
 
@@ -25,7 +26,7 @@ class ReportTool(Tool):
     """Write one HTML page with figures, tables, checks and the configuration of all that is there."""
 
     section = "report"
-    gathers = ("observations", "datasets", "models", "fit_result", "flux_points")
+    gathers = ("observations", "datasets", "models", "fit_result", "flux_points", "maps")
     produces = "report"
 
     def input_files(self, **inputs: Any) -> list[FilePath]:
@@ -46,16 +47,20 @@ class ReportTool(Tool):
         from gammapy_hli.report.configuration import make_recipe  # late: loads numpy and astropy
         from gammapy_hli.report.material import Material
 
-        observations, reductions, models, fits, points = (self._by_step(inputs, role) for role in self.gathers)
+        observations, reductions, models, fits, points, maps = (self._by_step(inputs, role) for role in self.gathers)
         analysis = self.root if self._has_analysis else None
+        exclusions = {} if analysis is None else {step: self._exclusion_of(step) for step in reductions}
         return Material(
             observations=observations,
             reductions=reductions,
             models=models,
             fit_results=fits,
             flux_points=points,
+            maps=maps,
             links={} if analysis is None else wire(analysis).links,
-            exclusion={} if analysis is None else {step: self._exclusion_of(step) for step in reductions},
+            exclusion={step: each.exclusion_mask for step, each in exclusions.items()},
+            map_exclusion={step: each.exclusion_on for step, each in exclusions.items()},
+            radii={} if analysis is None else {step: self.root[step].correlation_radius for step in maps},
             recipe=None if analysis is None else make_recipe(analysis, steps_of(analysis)),
             truth=_read_truth(observations.values()),
         )
@@ -85,8 +90,8 @@ class ReportTool(Tool):
         return {step: given}
 
     def _exclusion_of(self, step: str) -> Any:
-        """What gives the exclusion mask of a reduction from the center of its on region."""
-        return self.root[step].background.exclusion.exclusion_mask
+        """The component that gives the exclusion mask of a reduction."""
+        return self.root[step].background.exclusion
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.report.page import Report  # late: loads jinja2

@@ -5,30 +5,36 @@ from collections.abc import Iterator
 import numpy as np
 
 from gammapy_hli.engine.estimate.summed_counts import SummedCounts, sum_counts
+from gammapy_hli.engine.stats.significance import significance_cash
 from gammapy_hli.plot.counts import plot_counts
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import FigureBlock, Figures, Section
+from gammapy_hli.report.map_view import MapView, Mask, Prediction
 from gammapy_hli.report.material import FitMaterial, Material
 from gammapy_hli.report.number_text import counted, listed
 from gammapy_hli.report.sections.overview import capital
 
+MOST_TARGETS = 3
+
 
 def counts_section(material: Material) -> Section | None:
-    """One figure for each fit and energy axis."""
+    """One figure for each fit and energy axis; for maps one around each source and one of the whole map."""
     figures = [figure for fit in material.fits for figure in _figures(fit)]
-    if not figures:
+    of_maps = [figure for view in material.map_views for figure in _map_figures(view)]
+    if not figures and not of_maps:
         return None
+    where = "around a source or on the whole map" if not figures else "in the on region"
     text = (
-        "Counts in the on region over the background and the source that the fit expects there. A residual is the "
+        f"Counts {where} over the background and the source that the fit expects there. A residual is the "
         "signed root of the Poisson deviance of the sum; where the model is right they scatter by about one."
     )
-    return Section("counts", "Counts and model", [Figures(figures)], text)
+    return Section("counts", "Counts and model", [Figures([*figures, *of_maps])], text)
 
 
 def _figures(fit: FitMaterial) -> Iterator[FigureBlock]:
-    if not fit.datasets:
+    if not fit.spectra:
         return
-    for number, summed in enumerate(sum_counts(fit.datasets, fit.result.models, fit.result.energy_range)):
+    for number, summed in enumerate(sum_counts(fit.spectra, fit.result.models, fit.result.energy_range)):
         seen = _with_content(summed)
         figure = plot_counts(
             summed.edges.to_value("TeV")[seen.start : seen.stop + 1],
@@ -39,7 +45,7 @@ def _figures(fit: FitMaterial) -> Iterator[FigureBlock]:
             summed.residual[seen],
             summed.used[seen],
         )
-        runs = [str(obs_id) for d in fit.datasets if d.name in summed.names for obs_id in d.obs_ids]
+        runs = [str(obs_id) for d in fit.spectra if d.name in summed.names for obs_id in d.obs_ids]
         if len(summed.names) > 1:
             of = f"sum of {counted(len(summed.names), 'dataset')} ({listed(list(summed.names), 4)})"
         else:
@@ -54,3 +60,35 @@ def _with_content(summed: SummedCounts) -> slice:
     """The bins from the first to the last that are used or hold counts."""
     there = np.flatnonzero(summed.used | (summed.counts_unused > 0))
     return slice(int(there[0]), int(there[-1]) + 1) if len(there) else slice(0, len(summed.used))
+
+
+# -- maps ----------------------------------------------------------------------------------------------------------
+
+
+def _map_figures(view: MapView) -> Iterator[FigureBlock]:
+    """Counts by energy of every fit that can be used; an image has one energy and no figure."""
+    if view.is_image:
+        return
+    ny, nx = view.geometry.shape
+    for prediction in view.predictions:
+        for number, target in enumerate(view.targets[:MOST_TARGETS]):
+            words = f"within {target.radius:g}° of {target.words}"
+            yield _map_figure(view, prediction, view.around(target), words, str(number))
+        yield _map_figure(view, prediction, np.ones((ny, nx), dtype=bool), "the whole map", "all")
+
+
+def _map_figure(view: MapView, prediction: Prediction, region: Mask, words: str, name: str) -> FigureBlock:
+    used, counts, background, npred = energy_sums(prediction, region)
+    residual = np.full(len(used), np.nan)
+    residual[used] = significance_cash(counts[used], np.maximum(npred[used], 1e-300))
+    unused = np.maximum(view.counts[:, region].sum(axis=1) - counts, 0.0)
+    edges = view.total.energy.edges_value("TeV")
+    figure = plot_counts(edges, counts, unused, background, npred, residual, used)
+    text = f"{capital(prediction.fit)}: {words}."
+    return FigureBlock(figure_svg(figure, f"counts-{prediction.fit.step}-{view.name}-{name}"), text)
+
+
+def energy_sums(prediction: Prediction, region: Mask) -> tuple[Mask, np.ndarray, np.ndarray, np.ndarray]:
+    """Used bins, counts, background and prediction of each energy, summed over the pixels of a region; (ne,) each."""
+    sums = [values[:, region].sum(axis=1) for values in (prediction.counts, prediction.background, prediction.npred)]
+    return np.asarray(prediction.used[:, region].any(axis=1)), sums[0], sums[1], sums[2]

@@ -60,8 +60,14 @@ def _parameters(fit: FitMaterial) -> TableBlock:
         )
         for parameter in fit.result.parameters
     ]
-    types = ", ".join(f"{m.name}: {m.spectral.tag}" for m in fit.result.models if isinstance(m, SkyModel))
+    types = ", ".join(f"{m.name}: {_types(m)}" for m in fit.result.models if isinstance(m, SkyModel))
     return TableBlock(head, rows, caption=f"{capital(fit)}. {types}")
+
+
+def _types(model: SkyModel) -> str:
+    """Types of a source: of the spectrum, and of the shape where there is one."""
+    parts = [model.spectral.tag, *([] if model.spatial is None else [model.spatial.tag])]
+    return " and ".join(parts)
 
 
 def value_text(parameter: FittedParameter) -> str:
@@ -112,7 +118,7 @@ def _quality(fits: tuple[FitMaterial, ...]) -> TableBlock:
             Cell(result.status, is_text=True),
             Cell(f"{fixed(result.stat, 2)}{f' ({kind})' if kind else ''}"),
             Cell(f"{fixed(good.chi2, 1)} / {good.dof}"),
-            Cell(probability(good.p_value)),
+            Cell(DASH if fit.has_maps else probability(good.p_value)),
             Cell(str(result.n_bins)),
             Cell(str(result.n_free)),
             Cell(str(result.n_evaluations)),

@@ -3,6 +3,10 @@
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
+from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 from gammapy_hli.report.blocks import Tile
 from gammapy_hli.report.material import FitMaterial, Material
@@ -16,9 +20,36 @@ MOST_PARAMETERS = 4
 
 def title(material: Material) -> str:
     """Names of the sources, or what there is."""
-    names = list(dict.fromkeys(name for fit in material.fits for name in fit.result.models.names))
-    names = names or list(dict.fromkeys(name for models in material.models.values() for name in models.names))
-    return f"Spectrum of {listed(names, 3)}" if names else "Gamma-ray spectrum"
+    names = list(dict.fromkeys(name for fit in material.fits for name in _sources(fit.result.models)))
+    names = names or list(dict.fromkeys(name for models in material.models.values() for name in _sources(models)))
+    what = "Spectrum"
+    if material.has_maps:
+        what = "Sky map and spectrum" if material.fits or material.has_spectra else "Sky map"
+    if names:
+        return f"{what} of {listed(names, 3)}"
+    return f"{what} around {_place(material)}" if material.map_views else f"Gamma-ray {what.lower()}"
+
+
+def _sources(models: Models) -> list[str]:
+    return [model.name for model in models if isinstance(model, SkyModel)]
+
+
+def _place(material: Material) -> str:
+    """The middle of the first map."""
+    geometry = material.map_views[0].geometry
+    lon, lat = geometry.center.spherical.lon.deg, geometry.center.spherical.lat.deg
+    names = ("l", "b") if geometry.frame == "galactic" else ("RA", "Dec")
+    return f"{names[0]} {fixed(float(lon), 2)}°, {names[1]} {fixed(float(lat), 2)}°"
+
+
+def kind(material: Material) -> str:
+    """What sort of analysis it is."""
+    if not material.has_maps:
+        return "Spectral analysis"
+    if material.has_spectra:
+        return "Analysis of maps and spectra"
+    is_image = bool(material.map_views) and all(view.is_image for view in material.map_views)
+    return "Image analysis" if is_image else "Map analysis"
 
 
 def lead(material: Material) -> str:
@@ -29,7 +60,12 @@ def lead(material: Material) -> str:
         return f"{counted(runs, 'run')} selected; nothing is reduced yet." if runs else "Nothing is reduced yet."
     telescopes = {str(name) for dataset in datasets for name in dataset.meta.get("TELESCOP", ())} - {"Unknown", ""}
     totals = material.totals() or {}
+    runs = material.n_runs
     kinds = {dataset.statistic for dataset in datasets}
+    if material.has_maps and not material.has_spectra:
+        background = _map_background(material, kinds)
+        of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
+        return f"{counted(runs, 'run')}{of}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
     background = {
         frozenset({"wstat"}): "background measured in off regions",
         frozenset({"cash"}): "background taken from the response files",
@@ -38,24 +74,62 @@ def lead(material: Material) -> str:
         background = "no background subtracted"
     of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
     hours = totals.get("livetime_s", 0.0) / 3600
-    return f"{counted(len(datasets), 'run')}{of}, {plain(hours)} h of livetime, {background}."
+    return f"{counted(runs, 'run')}{of}, {plain(hours)} h of livetime, {background}."
+
+
+def _map_background(material: Material, kinds: set[str]) -> str:
+    """Where the background of maps comes from."""
+    if kinds == {"wstat"}:
+        return "background measured in a ring around every pixel"
+    if all(dataset.background is None for dataset in material.datasets):
+        return "no background subtracted"
+    norms = [np.asarray(reduction.info["background_norm"], dtype=float) for reduction in material.reductions.values()]
+    if any(np.isfinite(norm).any() for norm in norms):
+        return "background of the response files scaled to each field of view"
+    return "background taken from the response files"
 
 
 def tiles(material: Material) -> list[Tile]:
     """Headline numbers: detection, then the fit."""
     found: list[Tile] = []
     totals = material.totals()
-    if totals:
+    if totals and material.has_maps and not material.has_spectra:
+        found += _map_tiles(material, totals)
+    elif totals:
         if math.isfinite(totals["sqrt_ts"]):
             found.append(Tile("significance", fixed(totals["sqrt_ts"], 1), "σ"))
         found.append(Tile("excess", measured(totals["excess"], excess_error(totals)), "counts"))
         found.append(Tile("livetime", plain(totals["livetime_s"] / 3600), "h"))
-        n_runs, n_dropped = len(material.datasets), sum(len(r.dropped) for r in material.reductions.values())
+        n_runs, n_dropped = material.n_runs, sum(len(r.dropped) for r in material.reductions.values())
         found.append(Tile("runs used", f"{n_runs} of {n_runs + n_dropped}"))
     fit = material.main_fit
     if fit is not None:
         found += _fit_tiles(fit.result)
     return found
+
+
+def _map_tiles(material: Material, totals: dict[str, float]) -> Iterator[Tile]:
+    """The peak of the significance, the excess around the first target, livetime and runs."""
+    peak = peak_significance(material)
+    if peak is not None:
+        yield Tile("peak significance", fixed(peak, 1), "σ")
+    view = material.map_views[0]
+    if view.targets and view.has_background:
+        target, region = view.targets[0], view.around(view.targets[0])
+        counts, background = (float(values[:, region].sum()) for values in (view.counts, view.background))
+        label = f"excess within {target.radius:g}° of {target.words if target.is_source else 'the peak'}"
+        yield Tile(label, measured(counts - background, math.sqrt(max(counts, 1.0))), "counts")
+    yield Tile("livetime", plain(totals["livetime_s"] / 3600), "h")
+    n_runs, n_dropped = material.n_runs, sum(len(r.dropped) for r in material.reductions.values())
+    yield Tile("runs used", f"{n_runs} of {n_runs + n_dropped}")
+
+
+def peak_significance(material: Material) -> float | None:
+    """The highest value of the maps of significance; None where there are none."""
+    layers = [each for view in material.map_views for each in view.layers] + list(material.layers_of(None))
+    images = [image for each in layers if (image := each.image("significance")) is not None]
+    peaks = [float(np.nanmax(image)) for image in images if np.isfinite(image).any()]
+    return max(peaks, default=None)
 
 
 def excess_error(totals: dict[str, float]) -> float:
@@ -69,6 +143,8 @@ def _fit_tiles(result: FitResult) -> Iterator[Tile]:
         yield Tile("fit", result.status)
         return
     free = [parameter for parameter in result.parameters if not parameter.frozen and parameter.link is None]
+    sources = set(_sources(result.models))
+    free = [parameter for parameter in free if parameter.name.split(".")[0] in sources] or free
     several = len({parameter.name.split(".")[0] for parameter in free}) > 1
     for parameter in free[:MOST_PARAMETERS]:
         label = parameter_label(parameter.name, with_source=several)
@@ -79,14 +155,22 @@ def parameter_label(name: str, with_source: bool) -> str:
     """``crab.spectral.lambda_`` as it is shown: ``lambda``, or ``crab lambda``."""
     source, _, rest = name.partition(".")
     component, _, own = rest.partition(".")
-    if component != "spectral":
+    if component not in ("spectral", "spatial"):
         own = rest
     return f"{source} {own.rstrip('_')}" if with_source else own.rstrip("_")
 
 
 def warnings(material: Material) -> list[str]:
     """All that a reader must know before using the numbers."""
-    return [*_run_warnings(material), *_count_warnings(material), *_fit_warnings(material), *_point_warnings(material)]
+    peak = peak_significance(material)
+    weak = [] if peak is None or peak >= WEAK else [_weak_text(peak)]
+    of_data = [*_run_warnings(material), *_count_warnings(material), *weak]
+    return [*of_data, *_fit_warnings(material), *_point_warnings(material)]
+
+
+def _weak_text(peak: float) -> str:
+    text = f"The highest significance of the maps is {fixed(peak, 1)} σ: below {WEAK:g} σ nothing is detected by "
+    return f"{text}convention, and a map has many places to look at."
 
 
 def _run_warnings(material: Material) -> Iterator[str]:
@@ -103,8 +187,10 @@ def _run_warnings(material: Material) -> Iterator[str]:
 def _count_warnings(material: Material) -> Iterator[str]:
     for reduction in material.reductions.values():
         totals = reduction.totals()
-        datasets = list(reduction.datasets)
-        if datasets and all(dataset.statistic == "wstat" for dataset in datasets) and totals["n_off"] < FEW_OFF:
+        datasets = [dataset for dataset in reduction.datasets if isinstance(dataset, SpectrumDataset)]
+        if not datasets:
+            continue
+        if all(dataset.statistic == "wstat" for dataset in datasets) and totals["n_off"] < FEW_OFF:
             yield (
                 f"Only {whole(totals['n_off'])} off counts in all: the background is poorly known and the W statistic "
                 "is biased."
@@ -129,7 +215,7 @@ def _fit_warnings(material: Material) -> Iterator[str]:
                     f"{measured(parameter.value, None)} {unit_text(parameter.unit)}".rstrip()
                     + "; it has no error, and the other errors hold it fixed."
                 )
-        if result.goodness.p_value < LOW_P_VALUE:
+        if result.goodness.p_value < LOW_P_VALUE and not fit.has_maps:
             yield (
                 f"{_capital(fit.title)}: the model describes the data poorly (p = "
                 f"{probability(result.goodness.p_value)}). {result.goodness.warning}"

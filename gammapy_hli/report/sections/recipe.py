@@ -10,12 +10,14 @@ _CALLS = {
     "model": None,
     "fit": "analysis.optimise({label})",
     "flux_points": "points = analysis.spectral_points({label})",
+    "maps": None,
 }
 _LOOKS = {
     "selection": "analysis.observations          # table of runs",
     "reduction": "analysis.datasets              # counts, background and responses, one dataset a run",
     "fit": "analysis.fit_result            # values, errors, covariance, goodness",
     "flux_points": 'points.to_table("e2dnde")      # an astropy table',
+    "maps": 'analysis.product_of("maps")    # maps of the sky by name',
 }
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.report.blocks import Cell, Head, Row, Section, TableBlock, Text
 from gammapy_hli.report.material import Material
-from gammapy_hli.report.number_text import counted, fixed, plain, whole
+from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain, whole
 
 NOT_ASKED_FOR = "not in obs_ids"
 NOT_WANTED = "not asked for"
@@ -20,11 +21,14 @@ def runs_section(material: Material) -> Section | None:
     blocks: list[Any] = []
     for step, reduction in material.reductions.items():
         caption = f"Step {step}" if len(material.reductions) > 1 else ""
-        blocks.append(_table(reduction, caption))
+        blocks.append(_map_table(reduction, caption) if _is_maps(reduction) else _table(reduction, caption))
     for observations in material.observations.values():
         blocks += _left_out(observations.table, shown=not material.reductions)
     if not blocks:
         return None
+    if any(_is_maps(reduction) for reduction in material.reductions.values()):
+        text = "Counts, background and excess are those of the whole map, in safe bins."
+        return Section("runs", "Runs", blocks, text)
     text = (
         "Counts, excess and significance are those inside the safe range of energies; the significance is that of "
         "Li & Ma (1983, eq. 17) where off counts are there, the likelihood ratio where the background is known."
@@ -49,6 +53,58 @@ def _table(reduction: Any, caption: str) -> TableBlock:
     ]
     rows = [_row(line, has_off, len(head)) for line in info]
     return TableBlock(head, rows, _sum(reduction, has_off) if len(rows) > 1 else None, caption)
+
+
+def _is_maps(reduction: Any) -> bool:
+    return any(isinstance(dataset, MapDataset) for dataset in reduction.datasets)
+
+
+def _map_table(reduction: Any, caption: str) -> TableBlock:
+    """The runs of a reduction to maps: counts of the whole map, the factor on the background where one is fitted."""
+    info = reduction.info
+    has_norm = bool(np.isfinite(np.asarray(info["background_norm"])).any())
+    head = [
+        Head("Run"),
+        Head("Livetime", "min"),
+        Head("Zenith", "deg"),
+        Head("Offset", "deg"),
+        Head("Counts"),
+        Head("Background"),
+        Head("Excess"),
+        *([Head("Background norm")] if has_norm else []),
+        Head("Threshold", "TeV"),
+    ]
+    errors = _norm_errors(reduction)
+    rows = [_map_row(line, has_norm, errors.get(str(line["name"])), len(head)) for line in info]
+    total = reduction.totals()
+    sums = ["Sum", fixed(total["livetime_s"] / 60, 1), "", "", whole(total["n_on"]), fixed(total["background"], 1)]
+    sums += [fixed(total["excess"], 1), *([""] if has_norm else []), ""]
+    return TableBlock(head, rows, Row([Cell(text) for text in sums]) if len(rows) > 1 else None, caption)
+
+
+def _map_row(line: Any, has_norm: bool, error: float | None, width: int) -> Row:
+    facts = [str(line["name"]), fixed(line["livetime"] / 60, 1), fixed(line["zenith"], 1), fixed(line["offset"], 2)]
+    if line["dropped"]:
+        reason = Cell(f"not used: {line['dropped']}", is_text=True, span=width - 4)
+        return Row([*(Cell(text) for text in facts), reason], muted=True)
+    norm = line["background_norm"]
+    numbers = [
+        whole(line["n_on_safe"]),
+        fixed(line["background"], 1),
+        fixed(line["excess"], 1),
+        *([measured(float(norm), error) if np.isfinite(norm) else DASH] if has_norm else []),
+        plain(line["energy_threshold"]),
+    ]
+    return Row([Cell(text) for text in (*facts, *numbers)])
+
+
+def _norm_errors(reduction: Any) -> dict[str, float]:
+    """Errors of the background norms by run, where the datasets tell them."""
+    found: dict[str, float] = {}
+    for dataset in reduction.datasets:
+        errors = dataset.meta.get("BKG_NORM_ERR", ())
+        found |= {str(run): float(error) for run, error in zip(dataset.obs_ids, errors, strict=False)}
+    return found
 
 
 def _row(line: Any, has_off: bool, width: int) -> Row:
@@ -112,4 +168,5 @@ def _kind(reason: str) -> str:
     if NOT_ASKED_FOR in reason.split("; "):
         return NOT_WANTED
     first = reason.split("; ")[0].split(": ")[0]
+    first = re.sub(r"^[-+.e\d]+ deg from the center of the cone, radius (.+)$", r"outside of the cone of \1", first)
     return re.sub(r" [-+.e\d]+ \w+ ([<>])", r" \1", first) or "without a reason"

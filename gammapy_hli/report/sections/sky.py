@@ -32,7 +32,7 @@ def sky_section(material: Material) -> Section | None:
     """Where the counts come from, one row of figures a reduction."""
     figures: list[FigureBlock] = []
     for step, reduction in material.reductions.items():
-        datasets = list(reduction.datasets)
+        datasets = [dataset for dataset in reduction.datasets if isinstance(dataset, SpectrumDataset)]
         for number, alike in enumerate(_by_region(datasets)):
             figures += _figures(material, step, alike, f"{step}-{number}" if number else step)
     return Section("sky", "Detection", [Figures(figures)]) if figures else None

@@ -7,6 +7,8 @@ import astropy.units as u
 import numpy as np
 
 from gammapy_hli.base.errors import HliError
+from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.models.sky_model import SkyModel
 from gammapy_hli.engine.predict.spectrum import used_bins
@@ -14,6 +16,7 @@ from gammapy_hli.engine.products.flux_points import FluxPoints
 from gammapy_hli.plot.spectrum import plot_spectrum
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
+from gammapy_hli.report.map_view import fitted_bins
 from gammapy_hli.report.material import FitMaterial, Material
 from gammapy_hli.report.number_text import DASH, fixed, measured, plain, unit_text
 
@@ -85,12 +88,19 @@ def fitted_range(fit: FitMaterial) -> tuple[float, float] | None:
     """Lower and upper end of the bins that a fit used [TeV]."""
     lows, highs = [], []
     for dataset in fit.datasets:
-        used = np.flatnonzero(used_bins(dataset, fit.result.energy_range))
+        used = np.flatnonzero(_used_energies(dataset, fit))
         if len(used):
             edges = dataset.energy.edges_value("TeV")
             lows.append(float(edges[used[0]]))
             highs.append(float(edges[used[-1] + 1]))
     return (min(lows), max(highs)) if lows else None
+
+
+def _used_energies(dataset: SpectrumDataset | MapDataset, fit: FitMaterial) -> np.ndarray:
+    """Energy bins that the fit used, for maps in any pixel."""
+    if isinstance(dataset, MapDataset):
+        return np.asarray(fitted_bins(dataset, fit.result.energy_range).any(axis=(1, 2)))
+    return used_bins(dataset, fit.result.energy_range)
 
 
 def _curve(fit: FitMaterial, source: str, points: FluxPoints | None) -> dict[str, Any]:
@@ -151,7 +161,8 @@ def _derived(material: Material) -> TableBlock | None:
 def _derived_rows(fit: FitMaterial, source: str, fitted: tuple[float, float]) -> Iterator[Row]:
     spectral = fit.result.models[source].spectral  # type: ignore[union-attr]
     covariance = fit.result.models.covariance_of(source)
-    ranges = [fitted, (1.0, 10.0)] if fitted[0] <= 1.0 and fitted[1] >= 10.0 else [fitted]
+    is_wider = fitted[0] <= 1.0 and fitted[1] >= 10.0 and not np.allclose(fitted, (1.0, 10.0))
+    ranges = [fitted, (1.0, 10.0)] if is_wider else [fitted]
     try:
         pivot = plain(float(spectral.pivot_energy(covariance).to_value("TeV")))
     except (HliError, ValueError):

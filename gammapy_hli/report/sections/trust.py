@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.products.fit_result import FitResult
 from gammapy_hli.report.blocks import Check, Checks, Section, Text
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
+from gammapy_hli.report.sections.map_trust import map_checks
 from gammapy_hli.report.sections.overview import LOW_P_VALUE, capital
 
 MANY_OFF = 30
@@ -27,7 +30,13 @@ VALIDATION = (
 
 def trust_section(material: Material) -> Section | None:
     """Checks as data: each with its number."""
-    checks = [*_data_checks(material), *_fit_checks(material), *_agreement(material), *_point_checks(material)]
+    checks = [
+        *_data_checks(material),
+        *map_checks(material),
+        *_fit_checks(material),
+        *_agreement(material),
+        *_point_checks(material),
+    ]
     if not checks:
         return None
     order = {BAD: 0, NOTE: 1, GOOD: 2}
@@ -43,7 +52,11 @@ def _data_checks(material: Material) -> Iterator[Check]:
     for step, reduction in material.reductions.items():
         of = f" ({step})" if len(material.reductions) > 1 else ""
         totals = reduction.totals()
-        if any(dataset.statistic == "wstat" for dataset in reduction.datasets):
+        datasets = list(reduction.datasets)
+        if datasets and all(isinstance(dataset, MapDataset) for dataset in datasets):
+            yield from _dropped_check(reduction, of)
+            continue
+        if any(dataset.statistic == "wstat" for dataset in datasets):
             alpha = totals["background"] / totals["n_off"] if totals["n_off"] > 0 else math.nan
             text = f"{whole(totals['n_off'])} off counts with a mean α of {plain(alpha)}: "
             enough = totals["n_off"] >= MANY_OFF
@@ -60,9 +73,13 @@ def _data_checks(material: Material) -> Iterator[Check]:
             part = totals["n_on"] / n_on
             text = f"{plain(100 * part)} % of the counts in the on region lie inside the safe range of energies{of}."
             yield Check(_state(part >= SAFE_FRACTION), text)
-        n_dropped = len(reduction.dropped)
-        if n_dropped:
-            yield Check(NOTE, f"{counted(n_dropped, 'run')} of {len(reduction.info)} could not be used{of}.")
+        yield from _dropped_check(reduction, of)
+
+
+def _dropped_check(reduction: Any, of: str) -> Iterator[Check]:
+    n_dropped = len(reduction.dropped)
+    if n_dropped:
+        yield Check(NOTE, f"{counted(n_dropped, 'run')} of {len(reduction.info)} could not be used{of}.")
 
 
 def _lower_first(text: str) -> str:
@@ -78,6 +95,8 @@ def _fit_checks(material: Material) -> Iterator[Check]:
             continue
         yield _covariance_check(result, name)
         good = result.goodness
+        if fit.has_maps:  # most bins of a map hold no count at all: the deviance says nothing there
+            continue
         if math.isfinite(good.p_value):
             chance = f"p = {probability(good.p_value)} (deviance {fixed(good.chi2, 1)}, {good.dof} degrees of freedom)"
             text = f"{name}: the model describes the counts with {chance}. {good.warning}".strip()
