@@ -82,7 +82,7 @@ def test_parameters_may_stand_in_a_weaker_file_than_the_type(tree):
 
 def test_a_parameter_that_a_model_lacks_is_answered_with_those_it_has(tree):
     found = tree.from_text("model: {sources: {a: {spectral: {type: pl, per_decad: 3}}}}")
-    assert found.problems[0].hint == "Known here: type, amplitude, index, reference"
+    assert found.problems[0].hint == "Known here: type, index, amplitude, reference"
 
 
 def test_model_inside_a_model(tree):
