@@ -1,21 +1,24 @@
-"""What to simulate: a wobble campaign on one source with an analytic array of Cherenkov telescopes."""
+"""What to simulate: a wobble campaign on one or several sources with an analytic array of Cherenkov telescopes."""
 
 from typing import Any
 
 from gammapy_hli.components.model_types import model_types
 from gammapy_hli.components.sky import make_position
-from gammapy_hli.core.component import Component
+from gammapy_hli.components.source import Source
+from gammapy_hli.core.component import Component, Named
 from gammapy_hli.core.traits import Choice, Float, Int, Quantity, SkyPosition, Str, Time
 from gammapy_hli.core.typed import ModelSpec
 
 
 class Simulation(Component):
-    """A small DL3 store made by drawing events: a point source and background, wobble runs, analytic responses."""
+    """A small DL3 store made by drawing events: sources and background, wobble runs, analytic responses."""
 
     n_runs = Int(4, min=1, help="Number of runs.", level="basic")
     livetime = Quantity("28 min", unit="min", above="0 min", help="Livetime of a run.", level="basic")
-    source_name = Str("crab", help="Name of the source.", level="basic")
-    target = SkyPosition("83.633 deg, 22.0145 deg", help="Position of the source.", level="basic")
+    source_name = Str("crab", help="Name of the source, and of the target in the files.", level="basic")
+    target = SkyPosition(
+        "83.633 deg, 22.0145 deg", help="Center of the wobble pattern; a source without a place is here.", level="basic"
+    )
     spectral = ModelSpec(
         model_types("spectral"),
         help="Spectrum of the source.",
@@ -28,6 +31,9 @@ class Simulation(Component):
         },
         optional=False,
         level="basic",
+    )
+    sources = Named(
+        Source, help="Sources by name, points and extended ones, in place of the one of `source_name` and `spectral`."
     )
     offset = Quantity("0.5 deg", unit="deg", min="0 deg", max="2.5 deg", help="Wobble offset.")
     zenith = Quantity("20 deg", unit="deg", min="0 deg", max="70 deg", help="Zenith angle; sets the threshold.")
@@ -46,7 +52,11 @@ class Simulation(Component):
         from gammapy_hli.engine.models.models_yaml import parse_short  # late: loads astropy
         from gammapy_hli.engine.simulate.plan import SimulationPlan
 
-        models = parse_short({self.source_name: {"spectral": self.spectral_as_set()}}, path="simulation")
+        written = {name: source.as_written() for name, source in self.sources.items()}
+        if written:
+            models = parse_short(written, path="simulation.sources")
+        else:
+            models = parse_short({self.source_name: {"spectral": self.spectral_as_set()}}, path="simulation")
         return SimulationPlan(
             models=models,
             target=make_position(self.target),

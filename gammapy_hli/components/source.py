@@ -1,7 +1,10 @@
 """One source of the model."""
 
+from typing import Any
+
 from gammapy_hli.components.model_types import model_types
 from gammapy_hli.core.component import Component
+from gammapy_hli.core.inputs import named_paths
 from gammapy_hli.core.traits import List, Str
 from gammapy_hli.core.typed import ModelSpec
 
@@ -17,3 +20,14 @@ class Source(Component):
     datasets_names = List(
         Str(), None, min_length=1, help="Names of the datasets in which the source shines; null for all."
     )
+
+    def as_written(self) -> dict[str, Any]:
+        """In plain form; the files that it names are found from any folder."""
+        plain = self.to_plain(only_set=True)
+        for named in named_paths(self):
+            *above, name = named.path.removeprefix(f"{self.dotted_path}.").split(".")
+            part = plain
+            for key in above:
+                part = part[key]
+            part[name] = named.real or named.written
+        return plain

@@ -8,7 +8,6 @@ from gammapy_hli.base.errors import Problem
 from gammapy_hli.components.fov_model import FovModel
 from gammapy_hli.components.source import Source
 from gammapy_hli.core.component import Named, Slot
-from gammapy_hli.core.inputs import named_paths
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Path
 
@@ -82,7 +81,7 @@ class ModelTool(Tool):
 
     def sources_as_written(self) -> dict[str, Any]:
         """The sources in plain form, file names made absolute."""
-        return {name: _with_absolute_files(source) for name, source in self.sources.items()}
+        return {name: source.as_written() for name, source in self.sources.items()}
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.models.models_yaml import read_models  # late: loads astropy
@@ -93,15 +92,3 @@ class ModelTool(Tool):
         from gammapy_hli.engine.models.models_yaml import write_models  # late: loads astropy
 
         write_models(product, folder / MODELS_FILE)
-
-
-def _with_absolute_files(source: Source) -> dict[str, Any]:
-    """A source in plain form; the files that it names are found from any folder."""
-    plain = source.to_plain(only_set=True)
-    for named in named_paths(source):
-        *above, name = named.path.removeprefix(f"{source.dotted_path}.").split(".")
-        part = plain
-        for key in above:
-            part = part[key]
-        part[name] = named.real or named.written
-    return plain

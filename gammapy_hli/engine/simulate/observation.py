@@ -1,5 +1,6 @@
 """Draw one run: gamma rays of all sources and background, merged, with arrival times."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import astropy.units as u
@@ -11,12 +12,15 @@ from gammapy_hli.engine.models.sky_model import SkyModel
 from gammapy_hli.engine.simulate.background_events import BackgroundCells, draw_background, prepare_background
 from gammapy_hli.engine.simulate.plan import RunSchedule, SimulationPlan
 from gammapy_hli.engine.simulate.response_tables import ResponseSet
+from gammapy_hli.engine.simulate.sky_cells import SkyCells, make_sky_cells
 from gammapy_hli.engine.simulate.source_events import draw_gamma_rays, prepare_point_source
 
 Array = NDArray[np.float64]
 
 BACKGROUND_ID = -1
 """Source number of background events."""
+OFFSET_STEP = 0.1
+"""Parts of an extended source whose distances from the pointing differ by less than this [deg] share responses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +133,41 @@ def _source_part(
     responses: ResponseSet,
     schedule: RunSchedule,
 ) -> EventParts:
+    def flux(energy: Array) -> Array:
+        return model.spectral(energy * u.TeV).to_value("TeV-1 s-1 cm-2")
+
+    assert model.spatial is not None  # the plan has put it somewhere
+    if not model.spatial.is_point:
+        return _extended_part(rng, make_sky_cells(model.spatial), flux, responses, schedule)
     position = icrs_radians(model.position)
     offset = float(np.degrees(separation(*position, *schedule.pointing)))
-    prepared = prepare_point_source(
-        lambda energy: model.spectral(energy * u.TeV).to_value("TeV-1 s-1 cm-2"), responses, offset
-    )
-    drawn = draw_gamma_rays(rng, prepared, schedule.livetime)
+    drawn = draw_gamma_rays(rng, prepare_point_source(flux, responses, offset), schedule.livetime)
     lon, lat = offset_by(*position, drawn.angle, drawn.distance)
     return EventParts(lon, lat, drawn.energy, drawn.energy_true)
+
+
+def _extended_part(
+    rng: np.random.Generator,
+    cells: SkyCells,
+    flux: Callable[[Array], Array],
+    responses: ResponseSet,
+    schedule: RunSchedule,
+) -> EventParts:
+    """Cells that are equally far from the pointing share one set of responses."""
+    offset = np.degrees(separation(cells.lon, cells.lat, *schedule.pointing))
+    number = (offset / OFFSET_STEP).astype(np.intp)
+    parts = []
+    for group in np.unique(number):
+        members = np.flatnonzero(number == group)
+        cumulative = np.cumsum(cells.share[members])
+        if not cumulative[-1] > 0:
+            continue
+        middle = float(np.average(offset[members], weights=cells.share[members]))
+        # the share goes into the time: so many gamma rays of the whole source arrive in that part of it
+        prepared = prepare_point_source(flux, responses, middle)
+        drawn = draw_gamma_rays(rng, prepared, schedule.livetime * float(cumulative[-1]))
+        chosen = np.searchsorted(cumulative, rng.random(len(drawn.energy)) * cumulative[-1], side="right")
+        from_lon, from_lat = cells.place(rng, members[np.minimum(chosen, len(members) - 1)])
+        lon, lat = offset_by(from_lon, from_lat, drawn.angle, drawn.distance)
+        parts.append(EventParts(lon, lat, drawn.energy, drawn.energy_true))
+    return EventParts(*(np.concatenate([getattr(p, name) for p in parts]) for name in EventParts.__annotations__))

@@ -36,7 +36,7 @@ class SimulationPlan(Summary):
     Parameters
     ----------
     models : Models
-        The sources. One without a position stands at the target; one with a position must be a point source.
+        The sources, points and extended ones. One without a spatial model is a point at the target.
     target : SkyCoord
         Center of the wobble pattern.
     target_name : str
@@ -140,17 +140,17 @@ class SimulationPlan(Summary):
         Raises
         ------
         InputError
-            A source is not a point source.
+            A source fills the sky.
         """
         sources = tuple(model for model in self.models.copy() if isinstance(model, SkyModel))
         target = self.target.icrs
         for source in sources:
             if source.spatial is None:
                 source.spatial = SpatialModel("point", lon_0=float(target.ra.deg), lat_0=float(target.dec.deg))
-            elif source.spatial.tag != "PointSpatialModel":
+            elif source.spatial.is_everywhere:
                 raise InputError(
-                    f"source {source.name!r}: got spatial model {source.spatial.tag}; the simulator draws "
-                    "point sources only. Use PointSpatialModel, or no spatial model for a source at the target."
+                    f"source {source.name!r}: got spatial model {source.spatial.tag}, which fills the sky; expected "
+                    "what what ends: points, shapes such as GaussianSpatialModel, and templates."
                 )
         return sources
 

@@ -1,4 +1,4 @@
-"""Gamma-ray events of a point source, drawn from the tabulated responses of one run.
+"""Gamma-ray events of a point source or a small part of an extended one, drawn from the tabulated responses of one run.
 
 The chain is that of the analysis, so that a fit with the same tables is unbiased: spectrum times effective area times
 livetime gives true energies, the energy dispersion's cumulative distribution (NUMERICS B.7) the migration, the point

@@ -123,10 +123,30 @@ def test_folder_name_of_a_file_is_refused(tmp_path):
         simulate_store(tmp_path / "x", make_plan())
 
 
-def test_extended_source_is_refused():
+def test_source_that_fills_the_sky_is_refused():
+    with pytest.raises(InputError, match=r"'crab': got spatial model ConstantSpatialModel, which fills the sky"):
+        make_plan(SpatialModel("const")).sources()
+
+
+def test_truth_holds_points_and_extended_sources(tmp_path):
     disk = SpatialModel("disk", lon_0="83 deg", lat_0="22 deg", r_0="0.3 deg")
-    with pytest.raises(InputError, match=r"'crab': got spatial model DiskSpatialModel"):
-        make_plan(disk).sources()
+    pulsar = SkyModel("pulsar", PowerLawSpectralModel(index=2.0, amplitude=1e-11))
+    plan = SimulationPlan(Models([*make_plan(disk).models, pulsar]), n_runs=1, livetime=2 * u.min)
+    truth = read_models(simulate_store(tmp_path / "store", plan).truth_path)
+    assert truth["crab"].spatial == disk
+    assert truth["pulsar"].spatial.tag == "PointSpatialModel"
+
+
+def test_extended_source_does_not_change_the_events_of_another(tmp_path):
+    disk = SpatialModel("disk", lon_0="83 deg", lat_0="22 deg", r_0="0.3 deg")
+    nebula = SkyModel("nebula", PowerLawSpectralModel(index=2.0, amplitude=1e-11), disk)
+    alone = make_plan(n_runs=1)
+    both = SimulationPlan(Models([*alone.models, nebula]), n_runs=1, livetime=alone.livetime, seed=7)
+    for name, plan in (("a", alone), ("b", both)):
+        simulate_store(tmp_path / name, plan)
+    one, two = (DataStore.open(tmp_path / name).observation(1).events for name in "ab")
+    assert len(two) > len(one)
+    assert np.isin(one.energy, two.energy).all()
 
 
 @pytest.mark.parametrize(
