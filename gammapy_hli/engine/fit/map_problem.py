@@ -56,9 +56,11 @@ def map_rows(term: MapTerm, values: Array, names: tuple[str, ...]) -> MapRows:
 
 
 def map_problem(term: MapTerm, values: Array, names: tuple[str, ...]) -> NormProblems:
-    """One norm on the counts of some sources in all bins of a map."""
+    """One norm on the counts of some sources in all bins of a map in which they predict any."""
     rows = map_rows(term, values, names)
-    same = np.zeros(len(rows.row), dtype=np.intp)
+    chosen = rows.signal > 0
+    same = np.zeros(int(chosen.sum()), dtype=np.intp)
+    signal, other = rows.signal[chosen], rows.other[chosen]
     if rows.wstat is not None:
-        return NormProblems.from_wstat(1, same, rows.signal, rows.wstat, rows.other)
-    return NormProblems.from_cash(1, same, rows.signal, rows.counts, rows.other + rows.background)
+        return NormProblems.from_wstat(1, same, signal, rows.wstat.take(chosen), other)
+    return NormProblems.from_cash(1, same, signal, rows.counts[chosen], other + rows.background[chosen])

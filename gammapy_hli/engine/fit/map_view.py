@@ -175,20 +175,25 @@ class MapView:
         if self.wstat is not None:
             curvature = self.wstat.terms(found.mu)[2]
         else:
-            curvature = cash_terms(self.counts, found.mu)[2]
-        jacobian = np.zeros((n_free, len(self.row)))
+            curvature = 2.0 * self.counts / np.maximum(found.mu, TRUNCATION) ** 2 * (found.mu > TRUNCATION)
+        weight = np.sqrt(np.maximum(curvature, 0.0))
+        rows: dict[int, Array] = {}
         for background in self.backgrounds:
             places, slopes = background.slopes(values)
-            for place, slope in zip(places, slopes, strict=True):
-                jacobian[place] += background.hit * slope[self.row]
+            for place, slope in zip(places.tolist(), slopes, strict=True):
+                rows[place] = rows.get(place, 0.0) + background.hit * slope[self.row]
         for source, shape, flux, own in zip(self.sources, found.shapes, found.fluxes, found.jacobians, strict=True):
             at = source.shape
-            for place, row in zip(source.spectral.free_places, own, strict=True):
-                jacobian[place, at.flat] += _npred(source.edisp, row, shape)[at.row, at.column]
-            for place, slope_shape in zip(source.spatial.free_places, self._shape_slopes(source, values), strict=True):
-                jacobian[place, at.flat] += _npred(source.edisp, flux, slope_shape)[at.row, at.column]
-        used = np.flatnonzero(curvature)
-        return (jacobian[:, used] * curvature[used]) @ jacobian[:, used].T
+            parts = [(row, shape) for row in own] + [(flux, slope) for slope in self._shape_slopes(source, values)]
+            places = np.concatenate([source.spectral.free_places, source.spatial.free_places])
+            for place, part in zip(places.tolist(), parts, strict=True):
+                row = rows.setdefault(place, np.zeros(len(self.row)))
+                row[at.flat] += _npred(source.edisp, *part)[at.row, at.column]
+        matrix = np.zeros((n_free, n_free))
+        if rows:
+            jacobian = np.array(list(rows.values())) * weight
+            matrix[np.ix_(list(rows), list(rows))] = jacobian @ jacobian.T
+        return matrix
 
     def split(self, values: Array, names: tuple[str, ...]) -> Split:
         """Predicted counts of some sources, of the other sources, and of the backgrounds."""
