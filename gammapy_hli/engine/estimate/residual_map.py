@@ -1,20 +1,23 @@
 """What the model leaves over: counts minus prediction, smoothed over a disk, in three measures."""
 
-from itertools import pairwise
-
 import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.estimate.excess_map import as_maps
-from gammapy_hli.engine.geom.convolve import Kernel, fft_convolve_same, tophat_kernel
+from gammapy_hli.engine.estimate.reco_exposure import disk_kernel, sum_in_bands
+from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.geom.convolve import fft_convolve_same
 from gammapy_hli.engine.geom.sky_map import SkyMap
 from gammapy_hli.engine.stats.significance import significance_cash
 
+Array = NDArray[np.float64]
+
 
 def estimate_residual_maps(
-    dataset: MapDataset, npred: NDArray[np.float64], radius: u.Quantity, *, energy_edges: u.Quantity | None = None
+    dataset: MapDataset, npred: Array, radius: u.Quantity, *, energy_edges: u.Quantity | None = None
 ) -> dict[str, SkyMap]:
     """Residuals of a model in a disk around every pixel.
 
@@ -31,23 +34,25 @@ def estimate_residual_maps(
     -------
     dict of str to SkyMap
         residual (counts - npred), residual_sqrt ((counts - npred) / sqrt(npred)) and residual_significance (signed root
-        of the likelihood ratio), each of shape (bands, ny, nx); nan in pixels that are not safe.
+        of the likelihood ratio), each of shape (bands, ny, nx); nan in pixels that do not count.
 
     Raises
     ------
-    ValueError
-        The prediction has another shape than the counts.
+    InputError
+        No counts, a prediction of another shape, or a radius that does not fit the map.
     """
-    if dataset.counts is None or np.shape(npred) != dataset.counts.shape:
-        raise ValueError(f"dataset {dataset.name}: npred has shape {np.shape(npred)}; expected that of the counts")
-    energy, index = _bands(dataset, energy_edges)
-    kernel = Kernel(tophat_kernel(float(radius.to_value(u.deg) / dataset.geometry.pixel_size.to_value(u.deg).mean())))
-    mask = dataset.safe
-    groups = [slice(start, stop) for start, stop in pairwise(index)]
-    used = np.stack([mask[group].any(axis=0) for group in groups])
+    if dataset.counts is None:
+        raise InputError(f"dataset {dataset.name!r} has no counts; residuals need counts and a prediction")
+    if np.shape(npred) != dataset.shape:
+        raise InputError(
+            f"dataset {dataset.name!r}: npred has shape {np.shape(npred)}; expected {dataset.shape}, that of the counts"
+        )
+    kernel = disk_kernel(dataset.geometry, radius)
+    edges = dataset.energy.group(dataset.energy.edges[[0, -1]] if energy_edges is None else energy_edges)[0]
+    used = sum_in_bands(dataset, dataset.mask, edges) > 0
 
-    def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        bands = np.stack([np.where(mask[group], values[group], 0.0).sum(axis=0) for group in groups])
+    def sums(values: Array) -> Array:
+        bands = sum_in_bands(dataset, np.where(dataset.mask, np.nan_to_num(values), 0.0), edges)
         return np.asarray(fft_convolve_same(bands.astype(np.float64), kernel))
 
     counts, expected = np.rint(sums(dataset.counts)), np.maximum(sums(npred), 0.0)
@@ -57,9 +62,5 @@ def estimate_residual_maps(
             "residual_sqrt": (counts - expected) / np.sqrt(expected),
             "residual_significance": significance_cash(counts, expected),
         }
-    return as_maps({name: np.where(used, values, np.nan) for name, values in arrays.items()}, dataset.geometry, energy)
-
-
-def _bands(dataset: MapDataset, energy_edges: u.Quantity | None):  # type: ignore[no-untyped-def]
-    edges, index = dataset.energy.group(dataset.energy.edges[[0, -1]] if energy_edges is None else energy_edges)
-    return type(dataset.energy).from_edges(edges, name="energy"), index
+    axis = Axis.from_edges(edges, name="energy", interp=dataset.energy.interp)
+    return as_maps({name: np.where(used, values, np.nan) for name, values in arrays.items()}, dataset.geometry, axis)

@@ -1,0 +1,116 @@
+"""The product of a step that makes maps: named maps and what is read off them, one FITS file a map and maps.yaml."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+import yaml
+
+from gammapy_hli.base.atomic_write import write_text
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.names import check_name
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.base.summary import Summary
+from gammapy_hli.base.yaml_reader import read_yaml
+from gammapy_hli.engine.geom.sky_map import SkyMap
+
+INDEX_FILE = "maps.yaml"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MapSet(Summary):
+    """Maps by name.
+
+    Attributes
+    ----------
+    maps : mapping of str to SkyMap
+    numbers : mapping of str to plain values
+        Headline numbers, by map or by name.
+    """
+
+    maps: Mapping[str, SkyMap]
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.maps:
+            check_name(name)
+        object.__setattr__(self, "maps", MappingProxyType(dict(self.maps)))
+        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self.maps), dict(self.numbers))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the maps."""
+        return tuple(self.maps)
+
+    def __getitem__(self, name: str) -> SkyMap:
+        if name not in self.maps:
+            raise KeyError(f"no map {name!r}; maps: {', '.join(self.names) or 'none'}.{did_you_mean(name, self.names)}")
+        return self.maps[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.maps
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.maps)
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def summary(self) -> dict[str, Any]:
+        """Shape, unit and range of each map."""
+        texts = {}
+        for name, sky_map in self.maps.items():
+            facts = sky_map.summary()
+            low, high = (facts[key] for key in ("min", "max"))
+            span = "no values" if low is None else f"{low:.5g} to {high:.5g}"
+            texts[name] = f"{' x '.join(map(str, sky_map.shape))}, {span} {sky_map.unit}".rstrip()
+        return texts
+
+    def write(self, folder: Path | str) -> list[Path]:
+        """Write ``<name>.fits`` for each map and maps.yaml; gammapy's ``Map.read`` reads the maps."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [one.write(folder / f"{name}.fits", overwrite=True) for name, one in self.maps.items()]
+        index = {
+            "maps": [
+                {
+                    "name": name,
+                    "file": f"{name}.fits",
+                    "kind": "mask" if one.is_mask else str(one.data.dtype),
+                    "unit": one.unit.to_string(),
+                    "axes": [f"{axis.name} ({axis.nbin})" for axis in one.axes],
+                }
+                for name, one in self.maps.items()
+            ],
+            "numbers": dict(self.numbers),
+        }
+        write_text(folder / INDEX_FILE, yaml.safe_dump(index, sort_keys=False, allow_unicode=True))
+        return [*paths, folder / INDEX_FILE]
+
+    @classmethod
+    def read(cls, folder: Path | str) -> Self:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        InputError
+            maps.yaml or a map is missing or damaged.
+        """
+        path = Path(folder) / INDEX_FILE
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected the index of a folder of maps. Run the maps step again.")
+        index = read_yaml(path).plain()
+        try:
+            files = {entry["name"]: Path(folder) / entry["file"] for entry in index["maps"]}
+            numbers = index["numbers"]
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: expected 'maps', a list of name and file, and 'numbers'; got {index!r:.80}. "
+                "Run the maps step again."
+            ) from error
+        return cls({name: SkyMap.read(file) for name, file in files.items()}, numbers)
