@@ -1,71 +1,62 @@
-"""``gammapy-hli demo``: simulate a store, analyze it, tell truth and result: the first five minutes."""
+"""``gammapy-hli demo``: simulate a store, analyze it, tell truth and result: the first five minutes.
+
+What is simulated and how it is analyzed stands in `demo_recipes.py`.
+"""
 
 import logging
 from pathlib import Path
 from typing import Any
 
+from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
-from gammapy_hli.cli.arguments import color, common_parser, split
+from gammapy_hli.cli.arguments import UsageError, color, common_parser, split
 from gammapy_hli.cli.chain import outcome
+from gammapy_hli.cli.demo_recipes import RECIPES, Recipe
 from gammapy_hli.components.simulation import Simulation
 
 STORE = "store"
 CONFIG = "demo.yaml"
-CONFIG_TEXT = """\
-# The analysis of the simulated store beside this file. Change an option and run it again:
-#   gammapy-hli run -c {config}
-config_version: 1
-general: {{outdir: {outdir}}}
-steps: [selection, reduction, model, fit, fit@stacked, flux_points, report]
-selection:
-  datastore: store
-reduction:
-  type: spectrum
-  on_region: {{circle: {{center: "83.633 deg, 22.0145 deg", radius: 0.11 deg}}}}
-  energy: {{min: 0.1 TeV, max: 40 TeV, per_decade: 10}}
-  energy_true: {{min: 0.05 TeV, max: 100 TeV, per_decade: 20}}
-  background: {{method: reflected}}
-  safe_mask: {{methods: [aeff-max], aeff_percent: 10}}
-model:
-  sources:
-    crab:
-      spectral: {{type: lp, amplitude: 1e-11 cm-2 s-1 TeV-1, alpha: 2, beta: 0.1, reference: 1 TeV}}
-fit@stacked: {{stack: true}}
-flux_points: {{source: crab, inputs: {{fit: fit}}, energy: {{min: 0.1 TeV, max: 40 TeV, per_decade: 5}}}}
-"""
 
 
 def main(argv: list[str]) -> int:
     """Make a store and a configuration in a folder, run it, print true and fitted values."""
-    usage = f"{PROGRAM} demo [--outdir FOLDER] [--seed INT]"
-    parser = common_parser(f"{PROGRAM} demo", "Simulate a small store, analyze it and show the result.", usage)
-    parser.add_argument("--outdir", metavar="FOLDER", default="gammapy-hli-demo", help="folder of everything it makes")
+    usage = f"{PROGRAM} demo [{' | '.join(RECIPES)}] [--outdir FOLDER] [--seed INT]"
+    about = (
+        "Simulate a small store, analyze it and show the result: the spectrum of one source, or with the word map "
+        "a map of two."
+    )
+    parser = common_parser(f"{PROGRAM} demo", about, usage)
+    parser.add_argument("--outdir", metavar="FOLDER", default=None, help="folder of everything it makes")
     parser.add_argument("--seed", metavar="INT", type=int, default=1, help="seed of the simulation (default 1)")
     parser.add_argument("-q", "--quiet", action="store_true", help="tell the result only")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    arguments = split(parser, argv)
+    arguments = split(parser, argv, positional=1)
     flags = arguments.flags
     if flags.help or flags.help_all:
         print(parser.format_help(), end="")
         return 0
     if arguments.options:
-        from gammapy_hli.cli.arguments import UsageError  # late: only for this mistake
-
         raise UsageError(f"demo has no option '--{arguments.options[0][2]}'", f"see {PROGRAM} demo --help")
-    return _run(Path(flags.outdir), flags.seed, flags.quiet)
+    word = arguments.words[0] if arguments.words else "spectrum"
+    if word not in RECIPES:
+        raise UsageError(
+            f"there is no demo '{word}'.{did_you_mean(word, list(RECIPES))}", f"Known: {', '.join(RECIPES)}"
+        )
+    recipe = RECIPES[word]
+    return _run(recipe, Path(flags.outdir or recipe.outdir), flags.seed, flags.quiet)
 
 
-def _run(folder: Path, seed: int, quiet: bool) -> int:
+def _run(recipe: Recipe, folder: Path, seed: int, quiet: bool) -> int:
     from gammapy_hli.analysis import Analysis  # late: help needs none of these
     from gammapy_hli.base.atomic_write import write_text
     from gammapy_hli.run.logs import logs_on_stderr
 
     logger = logging.getLogger("gammapy_hli.demo")
-    simulation = Simulation(seed=seed)
+    simulation = Simulation(recipe.simulation, seed=seed)
     with logs_on_stderr("warning" if quiet else "info"):
         _simulate(folder / STORE, simulation, logger)
         config = folder / CONFIG
-        write_text(config, CONFIG_TEXT.format(config=config, outdir=folder / "analysis"))
+        write_text(config, recipe.config.format(config=config, outdir=folder / "analysis"))
         analysis = Analysis(config)
         analysis.run(context=analysis.context(show_progress=not quiet))
     print(outcome(analysis))
@@ -103,5 +94,7 @@ def truth_table(analysis: Any, truth: Any) -> str:
         true = true_values[parameter.name]
         pull = (parameter.value - true) / parameter.error if parameter.error > 0 else float("nan")
         mark = color(f"{pull:>+7.2f}", "32" if abs(pull) < 3 else "31")
-        lines.append(f"{parameter.name:<26} {true:>12.4g} {parameter.value:>12.4g} {parameter.error:>10.2g} {mark}")
+        digits = 6 if ".spatial." in parameter.name else 4  # a position has more digits than its error
+        values = f"{true:>12.{digits}g} {parameter.value:>12.{digits}g} {parameter.error:>10.2g}"
+        lines.append(f"{parameter.name:<26} {values} {mark}")
     return "\n".join(lines)
