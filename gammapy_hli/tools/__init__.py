@@ -26,6 +26,7 @@ TOOLS: tuple[ToolEntry, ...] = (
     ToolEntry("model", "gammapy_hli.tools.model:ModelTool"),
     ToolEntry("fit", "gammapy_hli.tools.fit:FitTool", ("optimise",)),
     ToolEntry("flux_points", "gammapy_hli.tools.flux_points:FluxPointsTool"),
+    ToolEntry("light_curve", "gammapy_hli.tools.light_curve:LightCurveTool"),
     ToolEntry("maps", "gammapy_hli.tools.maps:MapsTool"),
     ToolEntry("report", "gammapy_hli.tools.report:ReportTool"),
 )

@@ -1,0 +1,451 @@
+"""The light curve of one source in bands of energy, frozen, with its variability and its files (GADF, FITS and ECSV).
+
+The tables have the layout that gammapy 2.1 reads with ``FluxPoints.read(path, format="lightcurve")`` (NUMERICS C.6).
+"""
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import astropy.units as u
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+from astropy.time import Time
+from numpy.typing import NDArray
+
+from gammapy_hli.base.atomic_write import write_bytes
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.base.summary import Summary
+
+Array = NDArray[np.float64]
+
+ENERGY_COLUMNS = ("e_ref", "e_min", "e_max")
+REFERENCE_UNITS = {"ref_dnde": "cm-2 s-1 TeV-1", "ref_flux": "cm-2 s-1", "ref_eflux": "TeV cm-2 s-1"}
+SUFFIXES = {"norm": "", "norm_err": "_err", "norm_errp": "_errp", "norm_errn": "_errn", "norm_ul": "_ul"}
+PLAIN_COLUMNS = ("ts", "sqrt_ts", "stat", "stat_null", "is_ul", "success", "exposure")
+SUMMED_COLUMNS = ("counts", "npred", "npred_excess")
+"""Summed over datasets; gammapy wants an axis of datasets, which has one entry here."""
+GRID_COLUMNS = (*SUFFIXES, *PLAIN_COLUMNS, *SUMMED_COLUMNS)
+TIME_COLUMNS = ("time_min", "time_max", "livetime")
+TEXT_COLUMNS = ("interval", "members", "reason")
+SED_UNITS = {
+    "dnde": "cm-2 s-1 TeV-1",
+    "e2dnde": "TeV cm-2 s-1",
+    "flux": "cm-2 s-1",
+    "eflux": "TeV cm-2 s-1",
+}
+UNITS = {"exposure": "m2 s", "livetime": "s"}
+HDU_NAME = "FLUXPOINTS"
+VARIABILITY_HDU = "VARIABILITY"
+VARIABILITY_META = "variability"
+DAY = 86400.0
+#: Field of Variability -> (keyword before the number of the band, unit, words).
+NUMBERS: dict[str, tuple[str, str | None, str]] = {
+    "n_points": ("NPTS", None, "points that have a flux"),
+    "mean_flux": ("FMEAN", "cm-2 s-1", "mean flux"),
+    "chi2": ("CHI2", None, "against a constant"),
+    "dof": ("NDOF", None, "degrees of freedom"),
+    "p_value": ("PVAL", None, "of a constant"),
+    "fvar": ("FVAR", None, "fractional variability"),
+    "fvar_err": ("FVARE", None, "its error"),
+    "fpp": ("FPP", None, "point-to-point variability"),
+    "fpp_err": ("FPPE", None, "its error"),
+    "excess_variance": ("XVAR", None, "normalized excess variance"),
+    "excess_variance_err": ("XVARE", None, "its error"),
+    "doubling_time": ("TDBL", "s", "shortest doubling time"),
+    "doubling_time_err": ("TDBLE", "s", "its error"),
+    "halving_time": ("THLV", "s", "shortest halving time"),
+    "halving_time_err": ("THLVE", "s", "its error"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Variability:
+    """How much each band varies; arrays (n_energy,), nan where a number is not defined.
+
+    Attributes
+    ----------
+    n_points : int array
+        Intervals with a flux.
+    mean_flux : array [cm-2 s-1]
+        Mean without weights.
+    chi2, p_value : arrays
+        Statistic of one constant flux in all intervals above that of the fluxes one by one (a likelihood ratio, which
+        follows chi2 down to some ten counts), and the chance of more from a constant source.
+    dof : int array
+        n_points - 1.
+    fvar, fpp, excess_variance and their errors : arrays
+        See `gammapy_hli.engine.estimate.variability`.
+    doubling_time, halving_time and their errors : arrays [s]
+        Shortest ones between neighbors that differ significantly.
+    """
+
+    n_points: NDArray[np.int64]
+    mean_flux: Array
+    chi2: Array
+    dof: NDArray[np.int64]
+    p_value: Array
+    fvar: Array
+    fvar_err: Array
+    fpp: Array
+    fpp_err: Array
+    excess_variance: Array
+    excess_variance_err: Array
+    doubling_time: Array
+    doubling_time_err: Array
+    halving_time: Array
+    halving_time_err: Array
+
+    def __post_init__(self) -> None:
+        for name in NUMBERS:
+            values = _frozen(getattr(self, name), np.int64 if name in ("n_points", "dof") else np.float64)
+            object.__setattr__(self, name, values)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Variability):
+            return NotImplemented
+        return all(_same(getattr(self, name), getattr(other, name)) for name in NUMBERS)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain lists, one entry a band."""
+        return {name: getattr(self, name).tolist() for name in NUMBERS}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LightCurve(Summary):
+    """Flux of a source in intervals of time and bands of energy, as factors on a reference spectrum.
+
+    Attributes
+    ----------
+    source : str
+    n_sigma, n_sigma_ul : float
+        Confidence of the errors and of the upper limits.
+    interval : tuple of str (n_time,)
+        Names of the intervals: their number, the run, the night.
+    members : tuple of str (n_time,)
+        Names of the datasets in each interval, with blanks between them.
+    reason : tuple of str (n_time,)
+        Why an interval, or some of its bands, has no flux; blank where all have one.
+    time_min, time_max : arrays (n_time,) [MJD, TT]
+    livetime : array (n_time,) [s]
+    e_ref, e_min, e_max : arrays (n_energy,) [TeV]
+        Reference energy (geometric mean of the edges) and edges of the bands.
+    ref_dnde, ref_flux, ref_eflux : arrays (n_energy,) [cm-2 s-1 TeV-1, cm-2 s-1, TeV cm-2 s-1]
+        The reference spectrum at e_ref, and integrated over the band.
+    norm, norm_err, norm_errp, norm_errn, norm_ul : arrays (n_time, n_energy)
+        Best factor, its error from the curvature, distances up and down to where the statistic has grown by n_sigma^2,
+        and the factor above the best one where it has grown by n_sigma_ul^2.
+    ts, sqrt_ts, stat, stat_null : arrays (n_time, n_energy)
+        Statistic at norm 0 minus that at the best norm; its root with the sign of the norm; the two statistics.
+    is_ul, success : bool arrays (n_time, n_energy)
+        Whether sqrt_ts is below 2; whether the flux could be estimated at all.
+    exposure : array (n_time, n_energy) [m2 s]
+        Predicted counts at norm 1 over ``ref_flux``: what is left of the exposure after dispersion and safe range.
+    counts : int array (n_time, n_energy)
+        Counts in the used bins.
+    npred, npred_excess : arrays (n_time, n_energy)
+        Predicted counts there at the best norm: with background, and of the source alone.
+    variability : Variability
+    """
+
+    source: str
+    n_sigma: float
+    n_sigma_ul: float
+    interval: tuple[str, ...]
+    members: tuple[str, ...]
+    reason: tuple[str, ...]
+    time_min: Array
+    time_max: Array
+    livetime: Array
+    e_ref: Array
+    e_min: Array
+    e_max: Array
+    ref_dnde: Array
+    ref_flux: Array
+    ref_eflux: Array
+    norm: Array
+    norm_err: Array
+    norm_errp: Array
+    norm_errn: Array
+    norm_ul: Array
+    ts: Array
+    sqrt_ts: Array
+    stat: Array
+    stat_null: Array
+    is_ul: NDArray[np.bool_]
+    success: NDArray[np.bool_]
+    exposure: Array
+    counts: NDArray[np.int64]
+    npred: Array
+    npred_excess: Array
+    variability: Variability
+
+    def __post_init__(self) -> None:
+        n_time, n_energy = len(self.time_min), len(self.e_ref)
+        shapes = dict.fromkeys(TIME_COLUMNS, (n_time,)) | dict.fromkeys(GRID_COLUMNS, (n_time, n_energy))
+        shapes |= dict.fromkeys((*ENERGY_COLUMNS, *REFERENCE_UNITS), (n_energy,))
+        for name, shape in shapes.items():
+            kind: Any = {"is_ul": bool, "success": bool, "counts": np.int64}.get(name, np.float64)
+            values = _frozen(getattr(self, name), kind)
+            if values.shape != shape:
+                raise ValueError(f"light curve of {self.source}: {name} has shape {values.shape}; expected {shape}")
+            object.__setattr__(self, name, values)
+        for name in TEXT_COLUMNS:
+            texts = tuple(" ".join(str(text).split()) for text in getattr(self, name))
+            if len(texts) != n_time:
+                raise ValueError(f"light curve of {self.source}: {name} has {len(texts)} rows; expected {n_time}")
+            object.__setattr__(self, name, texts)
+
+    def __len__(self) -> int:
+        return len(self.time_min)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LightCurve):
+            return NotImplemented
+        return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # --- with units
+    @property
+    def tstart(self) -> Time:
+        """Starts of the intervals."""
+        return Time(self.time_min, format="mjd", scale="tt")
+
+    @property
+    def tstop(self) -> Time:
+        """Stops of the intervals."""
+        return Time(self.time_max, format="mjd", scale="tt")
+
+    @property
+    def tmid(self) -> Time:
+        """Middles of the intervals."""
+        return Time(0.5 * (self.time_min + self.time_max), format="mjd", scale="tt")
+
+    def quantity(self, sed_type: str = "flux", what: str = "") -> u.Quantity:
+        """One way to express the flux, (n_time, n_energy): ``quantity("flux")``, ``quantity("e2dnde", "_ul")``.
+
+        Parameters
+        ----------
+        sed_type : str
+            "dnde", "e2dnde", "flux" or "eflux".
+        what : str
+            "", "_err", "_errp", "_errn" or "_ul".
+
+        Raises
+        ------
+        InputError
+            There is no such type.
+        """
+        if sed_type not in SED_UNITS:
+            raise InputError(
+                f"there is no SED type {sed_type!r}.{did_you_mean(sed_type, SED_UNITS)} Types: {', '.join(SED_UNITS)}."
+            )
+        reference = self.ref_dnde * self.e_ref**2 if sed_type == "e2dnde" else getattr(self, f"ref_{sed_type}")
+        return u.Quantity(getattr(self, f"norm{what}") * reference, SED_UNITS[sed_type])
+
+    @property
+    def flux(self) -> u.Quantity:
+        """Flux of the bands, (n_time, n_energy)."""
+        return self.quantity("flux")
+
+    @property
+    def flux_err(self) -> u.Quantity:
+        """Symmetric error of `flux`."""
+        return self.quantity("flux", "_err")
+
+    @property
+    def flux_errp(self) -> u.Quantity:
+        """Upward error of `flux`."""
+        return self.quantity("flux", "_errp")
+
+    @property
+    def flux_errn(self) -> u.Quantity:
+        """Downward error of `flux`."""
+        return self.quantity("flux", "_errn")
+
+    @property
+    def flux_ul(self) -> u.Quantity:
+        """Upper limit of `flux`."""
+        return self.quantity("flux", "_ul")
+
+    # --- tables and files
+    def to_table(self, sed_type: str = "flux") -> Table:
+        """One row an interval, vector columns for bands; the flux as "likelihood" (norms) or a type of `quantity`."""
+        table = Table()
+        table["time_min"], table["time_max"] = self.time_min, self.time_max
+        n_time = len(self)
+        for name in ENERGY_COLUMNS:
+            table[name] = u.Quantity(np.tile(getattr(self, name), (n_time, 1)), "TeV")
+        if sed_type == "likelihood":
+            for name, unit in REFERENCE_UNITS.items():
+                table[name] = u.Quantity(np.tile(getattr(self, name), (n_time, 1)), unit)
+        for name, suffix in SUFFIXES.items():
+            if sed_type == "likelihood":
+                table[name] = getattr(self, name)
+            else:
+                table[f"{sed_type}{suffix}"] = self.quantity(sed_type, suffix)
+        for name in PLAIN_COLUMNS:
+            table[name] = u.Quantity(getattr(self, name), UNITS[name]) if name in UNITS else getattr(self, name)
+        for name in SUMMED_COLUMNS:
+            table[name] = getattr(self, name)[..., np.newaxis]
+        table["livetime"] = u.Quantity(self.livetime, "s")
+        for name in TEXT_COLUMNS:
+            table[name] = np.array(getattr(self, name), dtype=str)
+        table.meta.update(self._keywords(sed_type))
+        return table
+
+    def write(self, path: str | Path) -> Path:
+        """Write the norms with their reference spectrum; ``.fits`` or ``.ecsv``, chosen by the name.
+
+        Raises
+        ------
+        InputError
+            The name has another ending.
+        """
+        path = Path(path)
+        table = self.to_table("likelihood")
+        if path.suffix == ".fits":
+            table.meta.update(self._variability_cards())
+            hdus = [fits.PrimaryHDU(), fits.BinTableHDU(table, name=HDU_NAME), self._variability_hdu(), self._gti_hdu()]
+            stream = io.BytesIO()
+            fits.HDUList(hdus).writeto(stream)
+            write_bytes(path, stream.getvalue())
+        elif path.suffix == ".ecsv":
+            table.meta[VARIABILITY_META] = self.variability.to_dict()
+            text = io.StringIO()
+            table.write(text, format="ascii.ecsv")
+            write_bytes(path, text.getvalue().encode())
+        else:
+            raise InputError(
+                f"{path}: light curves are written to .fits or .ecsv, not to {path.suffix or 'no ending'!r}"
+            )
+        return path
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read what `write` wrote, bit by bit the same.
+
+        Raises
+        ------
+        InputError
+            The file is missing, or is not one that `write` made.
+        """
+        path = Path(path)
+        try:
+            table, numbers = _read_ecsv(path) if path.suffix == ".ecsv" else _read_fits(path)
+        except (OSError, KeyError) as error:
+            raise InputError(f"{path}: cannot be read as a light curve ({error})") from error
+        expected = (*TIME_COLUMNS, *ENERGY_COLUMNS, *REFERENCE_UNITS, *GRID_COLUMNS, *TEXT_COLUMNS)
+        missing = [name for name in expected if name not in table.colnames]
+        if missing:
+            raise InputError(
+                f"{path}: columns {', '.join(missing)} are missing; expected a light curve of norms as "
+                "LightCurve.write makes it"
+            )
+        columns: dict[str, Any] = {name: np.asarray(table[name]) for name in (*TIME_COLUMNS, *GRID_COLUMNS)}
+        columns |= {name: columns[name][..., 0] for name in SUMMED_COLUMNS}
+        columns |= {name: np.asarray(table[name])[0] for name in (*ENERGY_COLUMNS, *REFERENCE_UNITS)}
+        columns |= {name: tuple(str(text) for text in table[name]) for name in TEXT_COLUMNS}
+        meta = {str(key).upper(): value for key, value in table.meta.items()}
+        return cls(
+            source=str(meta.get("SOURCE", "")),
+            n_sigma=float(meta.get("N_SIGMA", 1.0)),
+            n_sigma_ul=float(meta.get("N_SIG_UL", 2.0)),
+            variability=Variability(**{name: np.asarray(numbers[name]) for name in NUMBERS}),
+            **columns,
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for repr and notebooks."""
+        good = self.success.any(axis=1)
+        numbers = self.variability
+        bands = {
+            f"{low:.3g} to {high:.3g} TeV": f"mean {mean:.3g} cm-2 s-1, Fvar {fvar:.3f} ± {error:.3f}, p {p:.2g}"
+            for low, high, mean, fvar, error, p in zip(
+                self.e_min, self.e_max, numbers.mean_flux, numbers.fvar, numbers.fvar_err, numbers.p_value, strict=True
+            )
+        }
+        return {
+            "source": self.source,
+            "intervals": f"{len(self)}, {int(good.sum())} of them with a flux",
+            "time": f"{self.tstart[0].utc.isot} to {self.tstop[-1].utc.isot} (UTC)" if len(self) else "none",
+            "livetime": f"{self.livetime.sum() / 3600:.2f} h",
+            **bands,
+            "errors": f"{self.n_sigma:g} sigma, limits {self.n_sigma_ul:g} sigma",
+        }
+
+    def _keywords(self, sed_type: str) -> dict[str, Any]:
+        """Header of both file formats; values are of types that FITS knows."""
+        return {
+            "MJDREFI": 0,
+            "MJDREFF": 0.0,
+            "TIMESYS": "tt",
+            "TIMEUNIT": "d",
+            "SED_TYPE": sed_type,
+            "UL_CONF": math.erf(self.n_sigma_ul / math.sqrt(2.0)),
+            "SOURCE": self.source,
+            "N_SIGMA": float(self.n_sigma),
+            "N_SIG_UL": float(self.n_sigma_ul),
+        }
+
+    def _variability_cards(self) -> dict[str, Any]:
+        """The numbers of each band for the header of the table, for readers; all digits are in an HDU of their own."""
+        cards: dict[str, Any] = {}
+        for name, (keyword, _, words) in NUMBERS.items():
+            for band, value in enumerate(getattr(self.variability, name).tolist(), start=1):
+                card = f"{keyword}{band}"
+                if math.isfinite(value) and len(card) <= 8:
+                    cards[card] = (value, words)
+        return cards
+
+    def _variability_hdu(self) -> fits.BinTableHDU:
+        table = Table({"e_min": u.Quantity(self.e_min, "TeV"), "e_max": u.Quantity(self.e_max, "TeV")})
+        for name, (_, unit, _) in NUMBERS.items():
+            values = getattr(self.variability, name)
+            table[name] = values if unit is None else u.Quantity(values, unit)
+        return fits.BinTableHDU(table, name=VARIABILITY_HDU)
+
+    def _gti_hdu(self) -> fits.BinTableHDU:
+        """The intervals as GTI, seconds since 2000."""
+        columns = [
+            fits.Column(name, "D", unit="s", array=(days - 51544.0) * DAY)
+            for name, days in (("START", self.time_min), ("STOP", self.time_max))
+        ]
+        hdu = fits.BinTableHDU.from_columns(columns, name="GTI")
+        hdu.header.update(MJDREFI=51544, MJDREFF=0.0, TIMESYS="tt", TIMEUNIT="s")
+        return hdu
+
+
+def _read_ecsv(path: Path) -> tuple[Table, Mapping[str, Any]]:
+    table = Table.read(path, format="ascii.ecsv", fill_values=None)
+    return table, table.meta[VARIABILITY_META]
+
+
+def _read_fits(path: Path) -> tuple[Table, Mapping[str, Any]]:
+    with fits.open(path, memmap=False) as hdus:
+        for name in (HDU_NAME, VARIABILITY_HDU):
+            if name not in hdus:
+                raise OSError(f"no HDU {name}; it has {[hdu.name for hdu in hdus]}")
+        data = hdus[VARIABILITY_HDU].data
+        numbers = {name: np.array(data[name]) for name in NUMBERS if name in data.names}
+        return Table(hdus[HDU_NAME].data, meta=dict(hdus[HDU_NAME].header)), numbers
+
+
+def _frozen(values: Any, kind: Any) -> NDArray[Any]:
+    array = np.array(values, dtype=kind)
+    array.setflags(write=False)
+    return array
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return bool(one == other)

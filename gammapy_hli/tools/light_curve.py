@@ -1,0 +1,207 @@
+"""The light curve: the flux of a source in intervals of time."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from gammapy_hli.base.errors import InputError, MissingStepError, Problem
+from gammapy_hli.base.names import slug
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.components.intervals import edge_problems
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import Choice, Float, List, Quantity, QuantityList, Str, Time
+
+INTERVALS = ("selection", "runs", "nights", "length", "edges", "adaptive", "bayesian-blocks")
+
+
+class LightCurveTool(Tool):
+    """Flux of a source in intervals of time and bands of energy, with errors, upper limits and its variability."""
+
+    section = "light_curve"
+    requires = ("fit_result", "datasets")
+    gathers = ("observations",)
+    produces = "light_curve"
+
+    source = Str(None, help="Name of the source; null for the only one of the model.", level="basic")
+    intervals = Choice(
+        INTERVALS,
+        "selection",
+        help="selection: those that cut the runs, else runs; length, edges: whole datasets in intervals of a length, "
+        "between edges; adaptive: neighbors until a significance; bayesian-blocks: neighbors of equal flux.",
+        level="basic",
+    )
+    length = Quantity(None, unit="s", above="0 s", help="Length of the intervals (length).")
+    begin = Time(None, help="Start of the first interval (length); null: that of the first dataset.")
+    edges = List(Time(), None, min_length=2, help="Edges of the intervals (edges).")
+    significance = Float(5, above=0, help="Significance that ends an interval (adaptive).")
+    false_alarm = Float(0.01, above=0, max=1, help="Chance of a change that is not there (bayesian-blocks).")
+    energy_edges = QuantityList(
+        None,
+        unit="TeV",
+        above="0 TeV",
+        increasing=True,
+        min_length=2,
+        help="Edges of the energy bands, rounded to edges of the datasets; null: one band, all energies.",
+        level="basic",
+    )
+    per_interval = Choice(("joint", "stack"), "joint", help="Fit the datasets of an interval jointly, or their sum.")
+    n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
+    n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.", level="basic")
+
+    def check(self) -> Iterable[Problem]:
+        yield from edge_problems(self, "edges")
+        chosen = self.stored("intervals")
+        for name in ("length", "edges"):
+            if self.stored(name) is not None and chosen != name:
+                place = self.place_of("intervals")
+                yield self.problem(name, f"is not used by intervals {place}", hint=f"write intervals: {name}")
+
+    def check_complete(self) -> Iterable[Problem]:
+        chosen = self.stored("intervals")
+        if chosen in ("length", "edges") and self.stored(chosen) is None:
+            example = "length: 30 min" if chosen == "length" else "edges: [2006-07-29T20:00:00, 2006-07-30T04:00:00]"
+            yield self.problem(
+                chosen, f"is needed for intervals {self.place_of('intervals')}", code="missing", hint=f"write {example}"
+            )
+
+    def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        self._context = context
+        self._fit = inputs["fit_result"]
+        given = inputs["datasets"]
+        self._reductions = tuple(given) if isinstance(given, tuple) else (given,)
+        self._datasets = tuple(dataset for reduction in self._reductions for dataset in reduction)
+        self._observations = _as_tuple(inputs)
+        self._source = self._source_name(self._fit.models)
+
+    def finish(self) -> Any:
+        from gammapy_hli.engine.estimate.light_curve import estimate_light_curve  # late: loads numpy and astropy
+
+        bins = self.time_bins()
+        for name, reason in bins.left_out.items():
+            if self._context is not None:
+                self._context.logger.warning("dataset %s is in no interval: %s", name, reason)
+        return estimate_light_curve(
+            self._datasets,
+            self._fit.models,
+            self._source,
+            bins,
+            energy_edges=self.energy_edges,
+            n_sigma=self.n_sigma,
+            n_sigma_ul=self.n_sigma_ul,
+            per_interval=self.per_interval,
+            energy_range=self._fit.energy_range,
+            lost=self._lost_intervals() if self.intervals == "selection" else None,
+        )
+
+    def time_bins(self) -> Any:
+        """The intervals with their datasets."""
+        from astropy.time import Time as AstropyTime  # late: loads astropy
+
+        from gammapy_hli.engine.dl3.gti import Gti
+        from gammapy_hli.engine.estimate import time_bins, time_blocks
+
+        datasets, chosen = self._datasets, self.intervals
+        if chosen == "runs":
+            return time_bins.bins_by_run(datasets)
+        if chosen == "nights":
+            return time_bins.bins_by_night(datasets)
+        if chosen == "length":
+            return time_bins.bins_of_length(datasets, self.length, self.begin)
+        if chosen == "edges":
+            edges = AstropyTime([edge.utc for edge in self.edges])
+            return time_bins.bins_of_intervals(datasets, Gti.from_times(edges[:-1], edges[1:]))
+        cut = self._cutting()
+        found = time_bins.bins_by_run(datasets) if cut is None else time_bins.bins_of_intervals(datasets, cut.intervals)
+        if chosen == "adaptive":
+            return time_blocks.adaptive_bins(datasets, found, self.significance, self.energy_edges)
+        if chosen == "bayesian-blocks":
+            return time_blocks.block_bins(
+                datasets,
+                self._fit.models,
+                self._source,
+                found,
+                false_alarm=self.false_alarm,
+                energy_edges=self.energy_edges,
+                per_interval=self.per_interval,
+                energy_range=self._fit.energy_range,
+            )
+        return found
+
+    def _cutting(self) -> Any:
+        """The observations whose intervals cut the datasets; None where the datasets are whole runs."""
+        names = {dataset.name.rpartition("-")[2] for dataset in self._datasets}
+        found = [each for each in self._observations if each.parts and names & set(each.parts)]
+        return found[0] if found else None
+
+    def _lost_intervals(self) -> dict[str, tuple[float, float, str]]:
+        """Intervals that held parts of runs, none of which could be reduced."""
+        cut = self._cutting()
+        if cut is None:
+            return {}
+        dropped: dict[str, str] = {}
+        for reduction in self._reductions:
+            dropped |= getattr(reduction, "dropped", {})
+        reasons: dict[int, list[str]] = {}
+        for name, (_, number) in cut.parts.items():
+            reasons.setdefault(number, []).append(dropped.get(name, ""))
+        intervals = cut.intervals
+        return {
+            str(number): (
+                float(intervals.start[number]),
+                float(intervals.stop[number]),
+                "; ".join(dict.fromkeys(texts)),
+            )
+            for number, texts in reasons.items()
+            if all(texts)
+        }
+
+    def _source_name(self, models: Any) -> str:
+        names = [model.name for model in models if hasattr(model, "spatial")]
+        if self.source is None:
+            if len(names) == 1:
+                return names[0]
+            raise InputError(f"light_curve.source: the model has {len(names)} sources ({', '.join(names)}); name one")
+        if self.source not in names:
+            hint = did_you_mean(self.source, names)
+            raise InputError(
+                f"light_curve.source: no source '{self.source}' in the model.{hint} It has: {', '.join(names)}"
+            )
+        return self.source
+
+    def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
+        from gammapy_hli.engine.products.light_curve import LightCurve  # late: loads astropy
+
+        found = sorted(folder.glob("*.fits"))
+        if len(found) != 1:
+            raise InputError(f"{folder}: {len(found)} files of light curves; expected one. Run the step again")
+        return LightCurve.read(found[0])
+
+    def write_product(self, product: Any, folder: FilePath) -> None:
+        for suffix in ("fits", "ecsv"):
+            product.write(folder / f"{slug(product.source)}.{suffix}")
+
+    def summary_numbers(self, product: Any) -> dict[str, Any]:
+        """Headline numbers by source: fluxes as a list of intervals of lists of bands; null where there is none."""
+        columns = {
+            "time_min_mjd": product.time_min,
+            "time_max_mjd": product.time_max,
+            "e_min_TeV": product.e_min,
+            "e_max_TeV": product.e_max,
+            "flux": product.flux.to_value("cm-2 s-1"),
+            "flux_err": product.flux_err.to_value("cm-2 s-1"),
+            "flux_ul": product.flux_ul.to_value("cm-2 s-1"),
+            "sqrt_ts": product.sqrt_ts,
+        }
+        numbers = {name: values.tolist() for name, values in columns.items()}
+        return {product.source: {"n_intervals": len(product), **numbers, **product.variability.to_dict()}}
+
+
+def _as_tuple(inputs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Products of all selections that are there."""
+    try:
+        given = inputs.get("observations")
+    except MissingStepError:  # a selection that has not run
+        return ()
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, tuple) else (given,)
