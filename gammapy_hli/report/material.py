@@ -136,12 +136,15 @@ class Material:
 
     @property
     def n_runs(self) -> int:
-        """How many runs are used: those behind maps, and one a spectrum."""
-        total = 0
-        for reduction in self.reductions.values():
-            maps = any(isinstance(dataset, MapDataset) for dataset in reduction.datasets)
-            total += len(reduction.info) - len(reduction.dropped) if maps else len(reduction.datasets)
-        return total
+        """How many runs are used: datasets of spectra; with maps the different runs behind all datasets."""
+        runs = {str(obs_id) for dataset in self.datasets for obs_id in dataset.obs_ids}
+        return len(runs) if self.has_maps and runs else len(self.datasets)
+
+    @property
+    def n_dropped(self) -> int:
+        """How many runs could not be used; with maps each is counted once."""
+        dropped = [name for reduction in self.reductions.values() for name in reduction.dropped]
+        return len(set(dropped)) if self.has_maps else len(dropped)
 
     @cached_property
     def map_views(self) -> tuple[MapView, ...]:

@@ -152,7 +152,19 @@ def _truth_rows(result: FitResult, truth: Models) -> Iterator[Row]:
                 own = result[f"{fitted.name}.spectral.{name}"]
                 if not parameter.frozen:
                     yield _truth_row(own.name, real.value, own.value, own.error, own.unit)
+        yield from _shape_rows(result, fitted, true)
         yield from _flux_rows(result, fitted, true)
+
+
+def _shape_rows(result: FitResult, fitted: SkyModel, true: SkyModel) -> Iterator[Row]:
+    """Place and size where both are of one type in one frame."""
+    here, real = fitted.spatial, true.spatial
+    if here is None or real is None or here.tag != real.tag or here.frame != real.frame:
+        return
+    for name in here.parameters.names:
+        own = result[f"{fitted.name}.spatial.{name}"]
+        if not own.frozen:
+            yield _truth_row(own.name, real.parameters[name].value, own.value, own.error, own.unit)
 
 
 def _truth_caption(fit: FitMaterial, truth: Models) -> str:

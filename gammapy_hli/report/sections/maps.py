@@ -241,5 +241,8 @@ def _exposure_figure(view: MapView) -> FigureBlock | None:
     runs = "Plus signs: pointings of the runs" if inside.any() else "The pointings lie outside of the map"
     if inside.any() and outside:
         runs += f"; {counted(outside, 'pointing')} outside of the map"
-    text = f"Exposure at {energy:.2g} TeV, contours at 25, 50 and 75 % of the highest. {runs}."
+    lowest = float(np.nanmin(shown)) / float(np.nanmax(shown))
+    shares = [f"{100 * share:.0f}" for share in EXPOSURE_SHARES if share > lowest]
+    lines = f", contours at {', '.join(shares)} % of the highest" if shares else ""
+    text = f"Exposure at {energy:.2g} TeV{lines}. {runs}."
     return FigureBlock(figure_svg(figure, f"exposure-{view.name}"), text)

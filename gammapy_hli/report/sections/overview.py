@@ -100,8 +100,7 @@ def tiles(material: Material) -> list[Tile]:
             found.append(Tile("significance", fixed(totals["sqrt_ts"], 1), "σ"))
         found.append(Tile("excess", measured(totals["excess"], excess_error(totals)), "counts"))
         found.append(Tile("livetime", plain(totals["livetime_s"] / 3600), "h"))
-        n_runs, n_dropped = material.n_runs, sum(len(r.dropped) for r in material.reductions.values())
-        found.append(Tile("runs used", f"{n_runs} of {n_runs + n_dropped}"))
+        found.append(_runs_tile(material))
     fit = material.main_fit
     if fit is not None:
         found += _fit_tiles(fit.result)
@@ -120,8 +119,11 @@ def _map_tiles(material: Material, totals: dict[str, float]) -> Iterator[Tile]:
         label = f"excess within {target.radius:g}° of {target.words if target.is_source else 'the peak'}"
         yield Tile(label, measured(counts - background, math.sqrt(max(counts, 1.0))), "counts")
     yield Tile("livetime", plain(totals["livetime_s"] / 3600), "h")
-    n_runs, n_dropped = material.n_runs, sum(len(r.dropped) for r in material.reductions.values())
-    yield Tile("runs used", f"{n_runs} of {n_runs + n_dropped}")
+    yield _runs_tile(material)
+
+
+def _runs_tile(material: Material) -> Tile:
+    return Tile("runs used", f"{material.n_runs} of {material.n_runs + material.n_dropped}")
 
 
 def peak_significance(material: Material) -> float | None:
