@@ -126,19 +126,21 @@ class Analysis(Component):
         Parameters
         ----------
         models : Models, mapping of sources, YAML text or path of a models file
-            A mapping is the short form, ``{"crab": {"spectral": {"type": "pl", "index": 2.3}}}``.
+            A mapping is the short form, ``{"crab": {"spectral": {"type": "pl", "index": 2.3}}}``. The sources that
+            were set before are gone in any case.
         label : str
         """
         step = self._step_name("model", label)
         tool = self[step]
-        if isinstance(models, Mapping):
-            for name in list(tool.sources):
-                del tool.sources[name]
-            tool.update({"file": None, "sources": models.get("sources", models)})
-        elif isinstance(models, os.PathLike) or (isinstance(models, str) and "\n" not in models):
-            tool.file = models
-        else:
+        is_path = isinstance(models, os.PathLike) or (isinstance(models, str) and "\n" not in models)
+        if not is_path and not isinstance(models, Mapping):
             return self._give(step, _as_models(models))
+        for name in list(tool.sources):
+            del tool.sources[name]
+        if isinstance(models, Mapping):
+            tool.update({"file": None, "sources": models.get("sources", models)})
+        else:
+            tool.file = models
         self._given.discard(step)
         return self._run_one("model", label)
 

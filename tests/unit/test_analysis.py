@@ -115,3 +115,10 @@ def test_option_of_a_part_that_is_null_makes_the_part(analysis):
     analysis["flux_points@b.energy.nbins"] = 3
     assert analysis["flux_points@b"].energy.nbins == 3
     assert analysis.flux_points.energy is None
+
+
+def test_a_models_file_that_is_set_takes_the_place_of_the_sources_of_the_configuration(analysis, tmp_path):
+    path = tmp_path / "models.yaml"
+    path.write_text("sources: {crab: {spectral: {type: lp, alpha: 2.2}}}")
+    models = analysis.set_models(path).models
+    assert (models["crab"].spectral.tag, models["crab"].spectral.alpha.value) == ("LogParabolaSpectralModel", 2.2)
