@@ -12,7 +12,7 @@ from gammapy_hli.base.errors import ConfigError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_parser, split
-from gammapy_hli.cli.session import check_inputs, resolve_session
+from gammapy_hli.cli.session import check_inputs, problem_line, resolve_session
 from gammapy_hli.core.chain import steps_of
 
 ACTIONS = ("template", "check", "show", "schema", "docs")
@@ -77,10 +77,7 @@ def check(argv: list[str]) -> int:
         print("[]" if not resolved.warnings else ConfigError(resolved.warnings).to_json())
     else:
         for problem in resolved.warnings:
-            print(
-                f"warning: {problem.file or ''}:{problem.line or ''}: {problem.path}: {problem.message}",
-                file=sys.stderr,
-            )
+            print(f"warning: {problem_line(problem)}", file=sys.stderr)
         print(f"{', '.join(arguments.flags.config)}: no problem; steps: {', '.join(steps_of(analysis))}")
     if arguments.flags.inputs:
         for step in steps_of(analysis):

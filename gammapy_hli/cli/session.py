@@ -112,7 +112,7 @@ def check_inputs(analysis: Analysis, steps: Sequence[str] | None = None) -> None
         return
     if any(problem.code == "variable" for problem in problems):
         raise ConfigError(problems)
-    raise InputError("\n  ".join(["inputs are missing:", *(_line(problem) for problem in problems)]))
+    raise InputError("\n  ".join(["inputs are missing:", *(problem_line(problem) for problem in problems)]))
 
 
 def check_log_file(name: str, analysis: Analysis, configs: Sequence[str]) -> None:
@@ -128,12 +128,12 @@ def check_log_file(name: str, analysis: Analysis, configs: Sequence[str]) -> Non
         raise UsageError(f"--log-file {name}: is also the input {inputs[real]}; nothing is written to an input")
 
 
-def _line(problem: Problem) -> str:
-    place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part is not None)
-    return f"{place}: {problem.path}: {problem.message}" if place else f"{problem.path}: {problem.message}"
+def problem_line(problem: Problem) -> str:
+    """Place, path, message and hint on one line, without the source line."""
+    return f"{problem.place}: {problem.sentence}" if problem.place else problem.sentence
 
 
 def warn(resolved: Resolved[Any], logger: Any) -> None:
     """Tell the warnings of a configuration."""
     for problem in resolved.warnings:
-        logger.warning("%s", _line(problem))
+        logger.warning("%s", problem_line(problem))

@@ -205,5 +205,7 @@ def test_all_problems_are_listed_at_once_sorted_by_place(from_file):
 def test_warnings_become_errors_where_strict(from_file, capsys):
     from_file("steps: [selection, reduction]\nflux_points: {n_sigma: 2}")
     assert main(["config", "check", "base.yaml", "c.yaml"]) == 0
-    assert "section 'flux_points' is set, but 'flux_points' is not in steps" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "warning: c.yaml:2:1: section 'flux_points' is set, but 'flux_points' is not in steps" in said
+    assert "Add 'flux_points' to steps, or take the section out." in said
     assert main(["config", "check", "base.yaml", "c.yaml", "--strict"]) == 2
