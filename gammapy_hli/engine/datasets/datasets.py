@@ -63,6 +63,9 @@ class Datasets(Summary):
             if key not in self.names:
                 raise KeyError(f"no dataset is named {key!r}.{did_you_mean(key, self.names)} Names: {list(self.names)}")
             return self._items[self.names.index(key)]
+        if not -len(self) <= key < len(self):
+            names = list(self.names)
+            raise IndexError(f"no dataset number {key} of {len(self)}; the name of a run is text. Names: {names}")
         return self._items[key]
 
     def stack(self, name: str = "stacked") -> Any:

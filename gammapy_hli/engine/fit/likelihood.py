@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.fit.map_term import MapTerm
@@ -88,7 +90,7 @@ class GroupTerm:
 
 
 @dataclass(frozen=True, eq=False)
-class Likelihood:
+class Likelihood(Summary):
     """-2 ln L (up to a constant) of datasets as a function of the free parameters ``theta``.
 
     All methods are pure functions of ``theta``, an array (n_free,) in the units of the parameters, in the order of
@@ -148,6 +150,12 @@ class Likelihood:
     def kinked(self) -> NDArray[np.bool_]:
         """In which free parameters the statistic has kinks, (n_free,)."""
         return np.zeros(len(self.parameters.free), dtype=bool) if self.is_kinked is None else self.is_kinked
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for repr and notebooks: what is fitted to what, and the statistic at the start."""
+        start = dict(zip(self.free, (f"{value:.6g}" for value in self.theta0), strict=True))
+        names = [dataset.name for dataset in self.datasets]
+        return {"datasets": names, "n_bins": self.n_bins, "stat": f"{self.stat(self.theta0):.6g}", "free": start}
 
     def sizes(self, theta: Array) -> Array:
         """A change of each free parameter that is large, (n_free,): its value, or one where that says nothing."""

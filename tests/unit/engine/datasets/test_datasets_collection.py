@@ -24,6 +24,11 @@ def test_unknown_name_suggests(datasets):
         datasets["2352"]
 
 
+def test_a_run_number_that_is_no_text_is_told_so(datasets):
+    with pytest.raises(IndexError, match=r"no dataset number 23523 of \d+; the name of a run is text"):
+        datasets[23523]
+
+
 def test_equal_names_are_refused(make_cash):
     with pytest.raises(ValueError, match="two datasets are named '1'"):
         Datasets([make_cash(), make_cash()])

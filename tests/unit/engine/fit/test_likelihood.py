@@ -178,3 +178,10 @@ def test_a_prior_of_another_kind_is_an_error(mixed):
     models.parameter("crab.spectral.index").prior = Prior("UniformPrior", {"min": 1, "max": 3})
     with pytest.raises(InputError, match="UniformPrior"):
         compile(mixed, models)
+
+
+def test_a_likelihood_shows_its_datasets_and_parameters(mixed):
+    text = repr(compile(mixed, Models(power_law())))
+    assert text.startswith("Likelihood")
+    assert len(text.splitlines()) < 10
+    assert all(word in text for word in ("on-off", "known", "crab.spectral.index"))
