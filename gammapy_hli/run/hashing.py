@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +95,3 @@ def files_below(folder: str | os.PathLike[str]) -> dict[str, Path]:
     root = Path(folder)
     found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
     return dict(sorted(found.items()))
-
-
-def combined_hash(hashes: Iterable[str]) -> str:
-    """One hash of an ordered list of hashes."""
-    return document_hash(list(hashes))

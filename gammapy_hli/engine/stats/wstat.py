@@ -165,9 +165,7 @@ def wstat_terms(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, mu_sig: Arr
     >>> abs(round(float(stat), 12)), round(float(first), 12), round(1 / float(second / 2), 3)
     (0.0, 0.0, 10.2)
     """
-    n_on, n_off, alpha, mu_sig = np.broadcast_arrays(
-        *(np.asarray(v, dtype=float) for v in (n_on, n_off, alpha, mu_sig))
-    )
+    n_on, n_off, alpha, mu_sig = _broadcast(n_on, n_off, alpha, mu_sig)
     return WstatBins(n_on, n_off, alpha).terms(mu_sig)
 
 
@@ -190,7 +188,5 @@ def wstat_background(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike, mu_sig
     >>> float(wstat_background(10.0, 20.0, 0.1, 8.0))
     20.0
     """
-    n_on, n_off, alpha, mu_sig = np.broadcast_arrays(
-        *(np.asarray(v, dtype=float) for v in (n_on, n_off, alpha, mu_sig))
-    )
+    n_on, n_off, alpha, mu_sig = _broadcast(n_on, n_off, alpha, mu_sig)
     return WstatBins(n_on, n_off, alpha).background(mu_sig)
