@@ -39,6 +39,7 @@ CALLS = {
     "model": "set_models(...)",
     "fit": "optimise()",
     "flux_points": "spectral_points(...)",
+    "light_curve": "make_light_curve(...)",
     "maps": "make_maps()",
     "report": "make_report()",
 }
@@ -173,6 +174,17 @@ class Analysis(Component):
             given["energy"] = energy if isinstance(energy, Mapping) else {"edges": energy}
         self._run_one("flux_points", label, given)
         return self.product_of(self._step_name("flux_points", label))
+
+    def make_light_curve(self, source: str | None = None, label: str = "", **options: Any) -> Any:
+        """Light curve of a source; options of the section ``light_curve`` may be given.
+
+        Returns
+        -------
+        LightCurve
+        """
+        given = dict(options) if source is None else {"source": source, **options}
+        self._run_one("light_curve", label, given)
+        return self.product_of(self._step_name("light_curve", label))
 
     def make_maps(self, label: str = "", **options: Any) -> Self:
         """Make the maps of images or map datasets; options of the section ``maps`` may be given."""
