@@ -55,6 +55,16 @@ class ReductionTool(Tool):
     use_region_center = Bool(
         True, help="Responses at the center of the on region; false: effective area and background averaged over it."
     )
+    region_pixel = Quantity(
+        "0.01 deg",
+        unit="deg",
+        above="0 deg",
+        max="1 deg",
+        help="Pixels of that average; 0.1 deg is the default of gammapy, smaller ones are more exact.",
+    )
+    average_edisp = Bool(
+        False, help="With use_region_center false: average the energy dispersion too, which gammapy does not."
+    )
     background = Slot(Background, level="basic")
     safe_mask = Slot(SafeMask, level="basic")
 
@@ -82,6 +92,10 @@ class ReductionTool(Tool):
                 "containment_correction",
                 f"needs a circle; reduction.on_region is a {shape} ({self.origin_of('on_region')})",
                 hint="set it to false or take a circle",
+            )
+        if self.stored("average_edisp") and self.stored("use_region_center"):
+            yield self.problem(
+                "average_edisp", f"needs use_region_center false; it is {self.place_of('use_region_center')}"
             )
         chosen = self.background.chosen("method")
         if chosen is not None and self.stored("type") not in chosen.reduction_types:
@@ -128,6 +142,8 @@ class ReductionTool(Tool):
             exclusion=self.background.exclusion.exclusion_mask(region_center(region)),
             safe_mask=self.safe_mask.plan(),
             use_region_center=self.use_region_center,
+            region_pixel=self.region_pixel,
+            average_edisp=self.average_edisp,
         )
 
     def map_plan(self) -> Any:

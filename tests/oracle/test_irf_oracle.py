@@ -143,8 +143,7 @@ def test_background_of_a_region_agrees_with_the_spectrum_maker(gammapy_data, obs
     counts = bkg.integrate_region(*arguments).to_value("s-1") * ontime
     np.testing.assert_allclose(counts, center, rtol=1e-6)  # logarithms in float32 there
     averaged = bkg.integrate_region(*arguments, use_region_center=False).to_value("s-1") * ontime
-    # gammapy sums pixels of 0.01 deg, whose area is 3e-4 larger than that of the circle
-    np.testing.assert_allclose(averaged.sum(), mean, rtol=4e-4)
+    np.testing.assert_allclose(averaged.sum(), mean, rtol=1e-5)
 
 
 def test_effective_area_at_5_tev_with_and_without_containment(responses):

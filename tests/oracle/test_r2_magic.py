@@ -7,8 +7,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.datasets import Datasets
@@ -18,6 +20,7 @@ from gammapy_hli.engine.dl3.store import DataStore
 from gammapy_hli.engine.fit.compile import compile
 from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import parse_region
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.log_parabola import LogParabolaSpectralModel
@@ -122,6 +125,47 @@ def test_files_keep_the_statistic(datasets, tmp_path):
     assert stat_of(read_datasets(write_datasets(datasets, tmp_path))) == stat_of(datasets)
     ogip = Datasets(read_ogip(write_ogip(dataset, tmp_path / "ogip")) for dataset in datasets)
     assert stat_of(ogip) == pytest.approx(STAT, rel=1e-6)  # single precision in the files
+
+
+# run, n_off, frame of the position, excluded circle (ra, dec, radius [deg]): counts_off and acceptance_off of gammapy 2.1
+OTHERS = [
+    (5029747, 1, "icrs", None, (378, 1)),
+    (5029747, 2, "icrs", None, (760, 2)),
+    (5029748, 1, "icrs", None, (413, 1)),
+    (5029748, 2, "icrs", None, (825, 2)),
+    (5029748, 3, "galactic", None, (1255, 3)),
+    (5029747, 3, "icrs", (83.7304, 22.5712, 0.3), (755, 2)),
+    (5029747, 3, "icrs", (84.33, 22.477, 0.02), (800, 2)),
+    (5029747, 3, "icrs", (83.75, 22.55, 0.03), (755, 2)),
+    (5029747, 3, "icrs", (83.742, 22.575, 0.006), (1178, 3)),
+    (5029748, 3, "icrs", (83.03, 22.1, 0.2), (827, 2)),
+]
+
+
+@pytest.mark.parametrize(("run", "n_off", "frame", "excluded", "expected"), OTHERS)
+def test_other_positions_and_exclusion_masks(store, run, n_off, frame, excluded, expected):
+    center = SkyCoord(83.63, 22.01, unit="deg")
+    changed = replace(
+        plan(),
+        on_region=parse_region({"point": {"center": center.transform_to(frame)}}),
+        background=WobbleRegions(n_off),
+    )
+    if excluded is not None:
+        text = "icrs;circle({},{},{})".format(*excluded)
+        changed = replace(changed, exclusion=ExclusionMask.from_regions([text], center, 0.02 * u.deg, 3 * u.deg))
+    dataset = reduce_observation(store.observation(run), changed)
+    assert (dataset.counts_off.sum(), dataset.acceptance_off[0]) == expected
+
+
+@pytest.mark.parametrize("n_off", [4, 8])
+def test_positions_overlap_where_gammapy_finds_none(store, n_off):
+    with pytest.raises(ItemError, match=r"RAD_MAX up to 0\.265 deg\); take fewer"):
+        reduce_observation(store.observation(5029747), replace(plan(), background=WobbleRegions(n_off)))
+
+
+def test_stacked_statistic_at_the_stated_parameters(datasets):
+    # of gammapy, which stacks in float32
+    assert stat_of(Datasets([datasets.stack()])) == pytest.approx(16.317394672, rel=1e-6)
 
 
 def test_a_circle_does_not_fit_this_cut(store):

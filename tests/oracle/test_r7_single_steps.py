@@ -51,8 +51,7 @@ def test_counts_and_livetime(observations, plan, index, counts, livetime):
 def test_background_of_the_response_files(observations, plan, use_region_center, expected):
     plan = replace(plan, use_region_center=use_region_center)
     found = [reduce_observation(observation, plan).background.sum() for observation in observations]
-    # gammapy adds the pixels of the region, whose area is 6e-4 below that of the circle; ours is the circle's
-    assert found == pytest.approx(expected, rel=1e-5 if use_region_center else 1e-3)
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_exposure_averaged_over_the_region(observations, plan):

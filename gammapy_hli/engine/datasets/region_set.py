@@ -81,7 +81,9 @@ class RegionSet(Sequence["SkyRegion"]):
     def centers(self) -> SkyCoord:
         """Centers of all regions, shape (n,), in `frame`."""
         if self.shapes:
-            x, y = (np.array([getattr(shape.center, axis) for shape in self.shapes]) for axis in "xy")
+            # the centers of polygons are taken to be the means of their vertices
+            positions = [getattr(shape, "vertices", None) or shape.center for shape in self.shapes]
+            x, y = (np.array([np.mean(getattr(_, axis)) for _ in positions]) for axis in "xy")
         else:
             x, y = self.circles[:, 0], self.circles[:, 1]
         return SkyCoord(*self.plane.to_sky(x, y), unit="rad", frame=self.frame)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from regions import SkyRegion
 
 PIXEL = float(np.deg2rad(0.1))  # gammapy's binsz_wcs: only oddly shaped regions depend on it, and weakly
+SAMPLE_PIXEL = PIXEL / 10
+N_SUBPIXELS = 10
 FRAMES = ("icrs", "fk5", "galactic")
 SHAPES: dict[str, tuple[str, ...]] = {
     "circle": ("center", "radius"),
@@ -392,30 +394,40 @@ def region_solid_angle(region: SkyRegion) -> u.Quantity:
 
 
 def region_samples(
-    region: SkyRegion, pixel: Any = PIXEL / 10
+    region: SkyRegion, pixel: Any = SAMPLE_PIXEL
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Directions inside a region on a fine grid, for means over it.
+    """Directions that stand for a region, for means and integrals over it.
+
+    The centers of the pixels of a tangent plane, one corner of which is the center of the region, each with the part of
+    it that lies in the region, found with 10 x 10 points. These are gammapy's samples for its binsz_wcs of
+    that size; its default is 0.1 deg, which errs by 1e-3 where 0.01 deg errs by 1e-5.
 
     Parameters
     ----------
     region : SkyRegion
-        Any shape; a point gives one sample.
+        Any shape; a point gives one sample without area.
     pixel : float or Quantity
-        Step of the grid on the tangent plane [rad]; default 0.01 deg.
+        Size of the pixels [rad]; default 0.01 deg.
 
     Returns
     -------
     lon, lat : array, shape (n,)
         icrs directions [rad].
-    weight : array, shape (n,)
-        Area of each sample inside the region, as a fraction of the sum of all.
+    area : array, shape (n,)
+        Solid angle [sr] of the part of each pixel inside the region.
     """
     plane, frame = region_plane(region, pixel)
     if type(region).__name__ == "PointSkyRegion":
         lon, lat = to_icrs(np.array([plane.lon]), np.array([plane.lat]), frame)
-        return lon, lat, np.ones(1)
-    mask = region.to_pixel(plane.to_wcs(frame)).to_mask(mode="subpixels", subpixels=5)
-    y, x = np.nonzero(mask.data)
-    weight = mask.data[y, x].astype(np.float64)
-    lon, lat = to_icrs(*plane.to_sky(x + mask.bbox.ixmin, y + mask.bbox.iymin), frame)
-    return lon, lat, weight / weight.sum()
+        return lon, lat, np.zeros(1)
+    box = region.to_pixel(plane.to_wcs(frame)).bounding_box
+    x, y = (np.arange(low - 1, high + 2) for low, high in ((box.ixmin, box.ixmax), (box.iymin, box.iymax)))
+    steps = (np.arange(N_SUBPIXELS) + 0.5) / N_SUBPIXELS
+    fine_y, fine_x = np.meshgrid(np.add.outer(y, steps).ravel(), np.add.outer(x, steps).ravel(), indexing="ij")
+    inside = region_mask(region, *to_icrs(*plane.to_sky(fine_x, fine_y), frame))
+    part = inside.reshape(len(y), N_SUBPIXELS, len(x), N_SUBPIXELS).mean(axis=(1, 3))
+    row, column = np.nonzero(part)
+    dx, dy = x[column] + 0.5, y[row] + 0.5
+    lon, lat = to_icrs(*plane.to_sky(dx, dy), frame)
+    shrink = (1 + (dx**2 + dy**2) * plane.pixel**2) ** -1.5
+    return lon, lat, part[row, column] * plane.pixel**2 * shrink

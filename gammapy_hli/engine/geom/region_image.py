@@ -56,12 +56,12 @@ def region_pixels(region: Any, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.b
     if name == "CircleSkyRegion" and region.meta.get("include", True):
         x, y, scale, _ = _local_scale(region.center, wcs)
         return np.hypot(columns - x, rows - y) < region.radius.to_value(u.rad) * scale
-    drawn = _drawn(region, wcs)
+    drawn = region_in_pixels(region, wcs)
     return np.asarray(drawn.contains(PixCoord(*(_.copy() for _ in np.broadcast_arrays(columns, rows)))))
 
 
-def _drawn(region: Any, wcs: WCS) -> Any:
-    """Region in pixels."""
+def region_in_pixels(region: Any, wcs: WCS) -> Any:
+    """A sky region as a region of pixels of an image, drawn with the scale towards north (`_local_scale`)."""
     from regions import (  # late: slow to load, needed only where there is a region
         CircleAnnulusPixelRegion,
         EllipsePixelRegion,

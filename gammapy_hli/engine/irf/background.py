@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.axes import Axis
-from gammapy_hli.engine.geom.region import region_center, region_samples, region_solid_angle
+from gammapy_hli.engine.geom.region import SAMPLE_PIXEL, region_center, region_samples, region_solid_angle
 from gammapy_hli.engine.geom.sphere import icrs_radians, separation, to_fov
 from gammapy_hli.engine.irf.gadf import IrfTable, as_array, check_axes, containment_class, file_label, make_hdu
 from gammapy_hli.engine.irf.interpolate import ResponseGrid, fill_gaps, inside, integrate_power_law_of_log
@@ -74,7 +74,13 @@ class _Background(Summary):
         return rate.reshape(energy.nbin, *lon.shape) << u.Unit("s-1 sr-1")
 
     def integrate_region(
-        self, energy: Axis, region: Any, pointing: SkyCoord, *, use_region_center: bool = True
+        self,
+        energy: Axis,
+        region: Any,
+        pointing: SkyCoord,
+        *,
+        use_region_center: bool = True,
+        pixel: Any = SAMPLE_PIXEL,
     ) -> u.Quantity:
         """Background per observation time in a region, shape (energy,) [s-1].
 
@@ -87,7 +93,9 @@ class _Background(Summary):
         pointing : SkyCoord
             Direction of the telescope.
         use_region_center : bool
-            Take the value at the center of the region for all of it; else the mean over the region.
+            Take the value at the center of the region for all of it; else the sum over pixels inside.
+        pixel : float or Quantity
+            Size of these pixels [rad], see `region_samples`.
 
         Raises
         ------
@@ -98,12 +106,12 @@ class _Background(Summary):
             raise ValueError("background of alignment ALTAZ: its field rotates; integrate over times with 'integrate'")
         if use_region_center:
             lon, lat = (np.array([_]) for _ in icrs_radians(region_center(region)))
-            weight = np.ones(1)
+            area = np.array([region_solid_angle(region).to_value("sr")])
         else:
-            lon, lat, weight = region_samples(region)
+            lon, lat, area = region_samples(region, pixel)
         fov_lon, fov_lat = to_fov(lon, lat, *icrs_radians(pointing))
         rate = self.integrate(energy, fov_lon * u.rad, fov_lat * u.rad)
-        return (rate @ weight) * region_solid_angle(region)
+        return (rate @ area) * u.sr
 
     @property
     def _filled(self) -> ResponseGrid:

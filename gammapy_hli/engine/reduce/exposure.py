@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from gammapy_hli.engine.dl3.observation import Observation
 
+REGION_PIXEL = 0.01 * u.deg
+
 
 def exposure_at_offset(observation: Observation, offset: Quantity, energy_true: Axis) -> Quantity:
     """Effective area at the centers of true energy and one offset, times livetime: [m2 s], shape (nt,)."""
@@ -26,12 +28,31 @@ def exposure_at_offset(observation: Observation, offset: Quantity, energy_true: 
     return (area.reshape(energy_true.nbin) * observation.livetime).to(EXPOSURE_UNIT)
 
 
-def exposure_of_region(observation: Observation, region: SkyRegion, energy_true: Axis) -> Quantity:
-    """As `exposure_at_offset`, averaged over the region: [m2 s], shape (nt,)."""
-    lon, lat, weight = region_samples(region)
-    offsets = Quantity(separation(lon, lat, *icrs_radians(observation.pointing)), u.rad)
+def exposure_of_region(
+    observation: Observation, region: SkyRegion, energy_true: Axis, pixel: Quantity = REGION_PIXEL
+) -> Quantity:
+    """As `exposure_at_offset`, averaged over the pixels of a region (`region_samples`): [m2 s], shape (nt,)."""
+    offsets, weight = region_offsets(observation, region, pixel)
     area = observation.aeff.evaluate(energy_true.center[:, np.newaxis], offsets[np.newaxis, :])
     return (area @ weight * observation.livetime).to(EXPOSURE_UNIT)
+
+
+def edisp_of_region(
+    observation: Observation, region: SkyRegion, energy_true: Axis, energy: Axis, pixel: Quantity = REGION_PIXEL
+) -> np.ndarray:
+    """Energy dispersion of a source that fills a region evenly, shape (nt, ne): mean weighted with effective area."""
+    offsets, weight = region_offsets(observation, region, pixel)
+    area = observation.aeff.evaluate(energy_true.center[:, np.newaxis], offsets[np.newaxis, :]).value
+    weights = weight * np.where(area.any(axis=1, keepdims=True), area, 1.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("ts,ste->te", weights, observation.edisp.kernel(energy_true, energy, offsets))
+
+
+def region_offsets(observation: Observation, region: SkyRegion, pixel: Quantity) -> tuple[Quantity, np.ndarray]:
+    """Distances of the pixels of a region from the pointing [rad], and their parts of its area, shape (n,) both."""
+    lon, lat, area = region_samples(region, pixel)
+    weight = area / area.sum() if area.any() else np.full(len(area), 1 / len(area))
+    return Quantity(separation(lon, lat, *icrs_radians(observation.pointing)), u.rad), weight
 
 
 def point_source_containment(observation: Observation, region: Any, offset: Quantity, energy_true: Axis) -> np.ndarray:

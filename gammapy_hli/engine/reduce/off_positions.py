@@ -18,6 +18,7 @@ from gammapy_hli.engine.datasets.region_set import RegionSet, local_pixel_size
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import region_center
+from gammapy_hli.engine.geom.region_image import region_in_pixels
 from gammapy_hli.engine.geom.sphere import from_icrs, icrs_radians, separation, to_icrs
 from gammapy_hli.engine.geom.tangent import TangentPlane
 from gammapy_hli.engine.reduce.counts import fill_counts
@@ -178,7 +179,7 @@ class PixelShape:
             n_pixels = 1.0 if size is None else float(size.to_value(u.rad) / local_pixel_size(plane, lon, lat))
             box = (x - n_pixels, x + n_pixels, y - n_pixels, y + n_pixels)
             return cls._in_box(plane, box, None, (x, y, n_pixels), kind == "PointSkyRegion")
-        pixel_region = region.to_pixel(plane.to_wcs(frame))
+        pixel_region = region_in_pixels(region, plane.to_wcs(frame))
         bounds = pixel_region.bounding_box
         return cls._in_box(plane, (bounds.ixmin, bounds.ixmax, bounds.iymin, bounds.iymax), pixel_region)
 

@@ -44,6 +44,10 @@ def expected_background(observation: Observation, plan: SpectrumPlan) -> np.ndar
     if response.is_altaz:
         raise ItemError("the bkg response is aligned with the horizon (ALTAZ); take another background method for 1D")
     rate = response.integrate_region(
-        plan.energy, plan.on_region, observation.pointing, use_region_center=plan.use_region_center
+        plan.energy,
+        plan.on_region,
+        observation.pointing,
+        use_region_center=plan.use_region_center,
+        pixel=plan.region_pixel,
     )
     return (rate * observation.ontime).to_value("")

@@ -17,7 +17,13 @@ from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import region_center
 from gammapy_hli.engine.geom.sphere import icrs_radians, separation
 from gammapy_hli.engine.reduce.counts import count_in_region
-from gammapy_hli.engine.reduce.exposure import exposure_at_offset, exposure_of_region, point_source_containment
+from gammapy_hli.engine.reduce.exposure import (
+    REGION_PIXEL,
+    edisp_of_region,
+    exposure_at_offset,
+    exposure_of_region,
+    point_source_containment,
+)
 from gammapy_hli.engine.reduce.meta import observation_meta
 from gammapy_hli.engine.reduce.point_region import check_point_like, count_in_rad_max, is_point
 from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan, make_safe_mask
@@ -51,6 +57,10 @@ class SpectrumPlan:
         Which bins to trust.
     use_region_center : bool
         Responses at the center of the region; False: effective area and background averaged over the region.
+    region_pixel : Quantity
+        Pixels of that average, gammapy's binsz_wcs; its default of 0.1 deg is 1e-3 off, 0.01 deg is not.
+    average_edisp : bool
+        Average the energy dispersion too. gammapy 2.1 takes it at the center in any case, against its documentation.
     """
 
     on_region: SkyRegion
@@ -61,6 +71,8 @@ class SpectrumPlan:
     exclusion: ExclusionMask | None = None
     safe_mask: SafeMaskPlan = field(default_factory=SafeMaskPlan)
     use_region_center: bool = True
+    region_pixel: Quantity = REGION_PIXEL
+    average_edisp: bool = False
 
     def __post_init__(self) -> None:
         shape = type(self.on_region).__name__
@@ -68,6 +80,8 @@ class SpectrumPlan:
             raise ValueError(f"containment_correction needs a circle as on region; got {shape}")
         if "bkg-peak" in self.safe_mask.methods and self.background is None:
             raise ValueError("safe mask bkg-peak needs a background; name a background maker or leave the method out")
+        if not 0 * u.deg < self.region_pixel <= 1 * u.deg:
+            raise ValueError(f"region_pixel is {self.region_pixel}; expected more than 0 deg, at most 1 deg")
         for name in ("energy", "energy_true"):
             if getattr(self, name).name != name:
                 raise ValueError(f"axis {name!r} of the plan is named {getattr(self, name).name!r}; name it {name!r}")
@@ -148,14 +162,16 @@ def make_exposures(observation: Observation, plan: SpectrumPlan, offset: Quantit
         raise ItemError(_outside_reason(observation, offset, plan.energy_true))
     exposure = at_center
     if not plan.use_region_center:
-        exposure = exposure_of_region(observation, plan.on_region, plan.energy_true)
+        exposure = exposure_of_region(observation, plan.on_region, plan.energy_true, plan.region_pixel)
     if plan.containment_correction:
         exposure = exposure * point_source_containment(observation, plan.on_region, offset, plan.energy_true)
     return {"exposure": exposure, "edisp_exposure": at_center}
 
 
 def make_edisp(observation: Observation, plan: SpectrumPlan, offset: Quantity) -> np.ndarray:
-    """Energy dispersion at the center of the on region, shape (nt, ne) (NUMERICS B.7)."""
+    """Energy dispersion at the center of the on region or averaged over it, shape (nt, ne) (NUMERICS B.7)."""
+    if plan.average_edisp and not plan.use_region_center:
+        return edisp_of_region(observation, plan.on_region, plan.energy_true, plan.energy, plan.region_pixel)
     return observation.edisp.kernel(plan.energy_true, plan.energy, offset)
 
 

@@ -134,13 +134,29 @@ def test_solid_angle_is_the_area_of_the_shape(name, area):
     assert solid_angle.to_value("deg2") == pytest.approx(area, rel=1e-9)
 
 
-def test_samples_fill_the_region_with_unit_weight():
-    region = geom.parse_region(MAPPINGS["circle"])
-    lon, lat, weight = geom.region_samples(region)
-    assert weight.sum() == pytest.approx(1)
+@pytest.mark.parametrize("name", ["circle", "ellipse", "rectangle", "annulus", "polygon"])
+def test_samples_fill_the_region(name):
+    region = geom.parse_region(MAPPINGS[name])
+    lon, lat, area = geom.region_samples(region)
+    # parts of pixels are found to 1 % of a pixel
+    assert area.sum() == pytest.approx(geom.region_solid_angle(region).to_value("sr"), rel=1e-3)
     center = geom.region_center(region)
-    assert separation(lon, lat, center.ra.rad, center.dec.rad).max() < np.deg2rad(0.31)
-    assert (lon * weight).sum() == pytest.approx(center.ra.rad, abs=1e-6)
+    assert separation(lon, lat, center.ra.rad, center.dec.rad).max() < np.deg2rad(0.8)
+
+
+def test_samples_of_a_circle_are_even_around_its_center():
+    region = geom.parse_region(MAPPINGS["circle"])
+    lon, lat, area = geom.region_samples(region, np.deg2rad(0.1))
+    center = geom.region_center(region)
+    # pixels of 0.1 deg that touch the circle stick out by less than their diagonal
+    assert separation(lon, lat, center.ra.rad, center.dec.rad).max() < np.deg2rad(0.3 + 0.1 / np.sqrt(2))
+    assert (lon * area).sum() / area.sum() == pytest.approx(center.ra.rad, abs=1e-6)
+
+
+def test_a_point_is_one_sample_without_area():
+    lon, lat, area = geom.region_samples(geom.parse_region({"point": {"center": "83.63 deg, 22.01 deg"}}))
+    assert (np.rad2deg(lon), np.rad2deg(lat)) == (pytest.approx([83.63]), pytest.approx([22.01]))
+    assert area.tolist() == [0]
 
 
 def test_center_of_polygon_lies_inside():

@@ -52,6 +52,30 @@ def test_average_over_the_region_of_a_flat_response_is_its_value(make_observatio
     assert_allclose(averaged.exposure.value, 9e7, rtol=1e-12)
 
 
+def test_energy_dispersion_is_averaged_on_request(make_observation, plan, responses):
+    """A thin ring around the pointing has the energy dispersion of its radius, its center has that of offset 0."""
+    migra = responses["edisp"].migra
+    narrow, wide = (np.exp(-0.5 * ((migra.center.value - 1) / width) ** 2) for width in (0.05, 0.3))
+    by_offset = np.stack([narrow, wide, wide], axis=-1)  # nodes at 0.5, 1.5, 2.5 deg
+    data = np.broadcast_to(by_offset, responses["edisp"].data.shape) * u.one
+    observation = make_observation(edisp=replace(responses["edisp"], data=data))
+    ring = parse_region(
+        {"annulus": {"center": "83.63 deg, 21.51 deg", "inner_radius": "0.99 deg", "outer_radius": "1.01 deg"}}
+    )
+    plan = replace(plan, on_region=ring, use_region_center=False)
+    center = reduce_observation(observation, plan).edisp
+    averaged = reduce_observation(observation, replace(plan, average_edisp=True)).edisp
+    at = {offset: observation.edisp.kernel(plan.energy_true, plan.energy, offset * u.deg) for offset in (0.0, 1.0)}
+    assert_allclose(center, at[0.0], atol=1e-12)
+    assert np.abs(at[1.0] - at[0.0]).max() > 0.02
+    assert_allclose(averaged, at[1.0], atol=1e-3)
+
+
+def test_average_needs_pixels_that_fit(plan):
+    with pytest.raises(ValueError, match=r"region_pixel is 2\.0 deg; expected more than 0 deg, at most 1 deg"):
+        replace(plan, region_pixel=2 * u.deg)
+
+
 def test_response_background_is_rate_times_solid_angle_times_ontime(make_observation, plan):
     dataset = reduce_observation(make_observation(), replace(plan, background=ResponseBackground()))
     width = plan.energy.width.to_value("TeV")
