@@ -127,7 +127,7 @@ def test_files_keep_the_statistic(datasets, tmp_path):
     assert stat_of(ogip) == pytest.approx(STAT, rel=1e-6)  # single precision in the files
 
 
-# run, n_off, frame of the position, excluded circle (ra, dec, radius [deg]): counts_off and acceptance_off of gammapy 2.1
+# run, n_off, frame of the position, excluded circle (ra, dec, radius [deg]): counts_off, acceptance_off of gammapy 2.1
 OTHERS = [
     (5029747, 1, "icrs", None, (378, 1)),
     (5029747, 2, "icrs", None, (760, 2)),
