@@ -234,7 +234,11 @@ def norm_at_delta(problems: NormProblems, best: NormFit, delta: float, side: int
         stat, first, _ = chosen.terms(x)
         return side * (stat - level[active]), side * first
 
-    norm[found] = _search(part, height, far, np.minimum(near, far), np.maximum(near, far))
+    # at the edge of the domain the slope is so steep that a step of Newton's looks like the last one
+    edge = part.domain()[0 if side < 0 else 1]
+    is_at_edge = np.abs(far - edge) <= 1e-12 * np.maximum(np.abs(edge), 1e-300)
+    start = np.where(is_at_edge, 0.5 * (near + far), far)
+    norm[found] = _search(part, height, start, np.minimum(near, far), np.maximum(near, far))
     return norm
 
 

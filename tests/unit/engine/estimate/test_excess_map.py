@@ -69,6 +69,13 @@ def test_interval_and_limit(make_map, ring):
     assert wide["excess_errp"].data[MIDDLE] == pytest.approx(wide["excess_err"].data[MIDDLE], rel=0.1)
 
 
+@pytest.mark.parametrize(("n", "down"), [(1, 0.698290437315664), (2, 1.1024359470307508), (5, 1.9159158410414752)])
+def test_lower_error_of_few_counts(n, down):
+    # 2 (mu - n - n log(mu / n)) = 1; the symmetric error of one count reaches to the edge of the domain
+    assert float(excess_interval_cash(n, 1.0)[0]) == pytest.approx(down, rel=1e-9)
+    assert float(excess_interval_cash(n, n)[0]) == pytest.approx(down, rel=1e-9)
+
+
 @pytest.mark.parametrize("kind", ["known", "measured"])
 def test_known_sources_are_no_excess(make_map, ring, point_source, kind):
     dataset = make_map(level=2.0, sources=[point_source()], on_poisson=False)
