@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -112,24 +113,24 @@ def _off_check(view: MapView) -> Iterator[Check]:
 
 
 def _energy_checks(view: MapView) -> Iterator[Check]:
-    """Counts of each energy around the first source against the fit."""
-    if view.is_image or not view.targets or not view.targets[0].is_source:
+    """Counts of each energy around the first source, and on the whole map, against the fit."""
+    if view.is_image:
         return
-    target = view.targets[0]
-    for prediction in view.predictions:
-        used, counts, _, npred = energy_sums(prediction, view.around(target))
+    regions = {"on the whole map": np.ones(view.geometry.shape, dtype=bool)}
+    if view.targets and view.targets[0].is_source:
+        target = view.targets[0]
+        regions = {f"within {target.radius:g}° of {target.words}": view.around(target), **regions}
+    for prediction, (words, region) in product(view.predictions, regions.items()):
+        used, counts, _, npred = energy_sums(prediction, region)
         residual = significance_cash(counts[used], np.maximum(npred[used], 1e-300))
         if not len(residual):
             continue
         chi2, n_bins = float(np.sum(residual**2)), len(residual)
         p_value = chi2_probability(chi2, n_bins)
-        text = (
-            f"{capital(prediction.fit)}: within {target.radius:g}° of {target.words} the counts follow the model in "
-            f"energy: χ² = {fixed(chi2, 1)} in {counted(n_bins, 'bin')}, p = {probability(p_value)}."
-        )
-        if p_value < LOW_P_VALUE:
-            text = text.replace("the counts follow the model", "the counts leave the model", 1)
-        yield Check(GOOD if p_value >= LOW_P_VALUE else BAD, text)
+        is_good = p_value >= LOW_P_VALUE
+        verdict = f"the counts {'follow' if is_good else 'leave'} the model in energy"
+        numbers = f"χ² = {fixed(chi2, 1)} in {counted(n_bins, 'bin')}, p = {probability(p_value)}"
+        yield Check(GOOD if is_good else BAD, f"{capital(prediction.fit)}: {words} {verdict}: {numbers}.")
 
 
 def _run_norm_check(step: str, reduction: Any, is_one_of_several: bool) -> Iterator[Check]:

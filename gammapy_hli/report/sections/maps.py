@@ -43,18 +43,20 @@ class Layer:
     contours: str = ""
     levels: tuple[float, ...] = LEVELS
     words: str = ""
+    is_disk: bool = True
 
 
+IN_TURN = "of a source put on every pixel in turn"
 SHOWN = {
     "excess": Layer("Excess", "Excess [counts]", RISING, "significance", words="contours of significance"),
     "significance": Layer("Significance", "Significance [σ]", "", "significance"),
     "residual_significance": Layer(
         "Residual", "Residual [σ]", "", "residual_significance", RESIDUAL_LEVELS, "counts against the fitted model"
     ),
-    "sqrt_ts": Layer("Test statistic", "√TS", RISING, "sqrt_ts", words="of a source put on every pixel in turn"),
-    "flux": Layer("Flux", "Flux", RISING, "sqrt_ts", words="of a source put on every pixel in turn"),
-    "flux_ul": Layer("Upper limit", "Upper limit of the flux", PALE),
-    "excess_ul": Layer("Upper limit", "Upper limit of the excess [counts]", PALE),
+    "sqrt_ts": Layer("Test statistic", "√TS", RISING, "sqrt_ts", words=IN_TURN, is_disk=False),
+    "flux": Layer("Flux", "Flux", RISING, "sqrt_ts", words=IN_TURN, is_disk=False),
+    "flux_ul": Layer("Upper limit of the flux", "Upper limit of the flux", PALE, words=IN_TURN, is_disk=False),
+    "excess_ul": Layer("Upper limit of the excess", "Upper limit of the excess [counts]", PALE),
 }
 """By name of the map, in the order of the page; others (counts, background, errors) are not shown."""
 
@@ -165,7 +167,7 @@ def _layer_figure(
         levels=layer.levels,
         allowed=_allowed_on(view, geometry),
         marks=marks_of(view, geometry),
-        circle=None if layers.radius is None else float(layers.radius.to_value("deg")) / pixel,
+        circle=float(layers.radius.to_value("deg")) / pixel if layers.radius is not None and layer.is_disk else None,
     )
     label, unit = layer.label, unit_text(layers.maps[name].unit.to_string())
     shown, power = _scaled(image)

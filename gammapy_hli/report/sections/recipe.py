@@ -10,7 +10,7 @@ _CALLS = {
     "model": None,
     "fit": "analysis.optimise({label})",
     "flux_points": "points = analysis.spectral_points({label})",
-    "maps": None,
+    "maps": "analysis.make_maps({label})",
 }
 _LOOKS = {
     "selection": "analysis.observations          # table of runs",
@@ -30,7 +30,7 @@ def recipe_section(material: Material) -> Section | None:
         Code(f"Configuration, as it was set: save it as {CONFIG_NAME}", recipe.as_set, open=True),
         Code("All options in force, defaults included", recipe.in_force),
         Code("Commands", _commands(recipe.steps), open=True),
-        Code("The same in Python", _python(recipe.steps), open=True),
+        Code("The same in Python", _python(recipe.steps, material.has_maps), open=True),
     ]
     text = "Relative paths stand against the folder of the configuration file."
     return Section("again", "Make it again", blocks, text)
@@ -48,7 +48,7 @@ def _commands(steps: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _python(steps: tuple[str, ...]) -> str:
+def _python(steps: tuple[str, ...], has_maps: bool) -> str:
     lines = [
         "from gammapy_hli.analysis import Analysis",
         "",
@@ -65,4 +65,5 @@ def _python(steps: tuple[str, ...]) -> str:
     looks = [
         _LOOKS[section] for section in dict.fromkeys(step.partition("@")[0] for step in steps) if section in _LOOKS
     ]
-    return "\n".join([*lines, "", *looks]) + "\n"
+    text = "\n".join([*lines, "", *looks]) + "\n"
+    return text.replace(", one dataset a run", "") if has_maps else text

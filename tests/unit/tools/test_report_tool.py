@@ -1,13 +1,10 @@
 """The report as a step: on chains of every length, and on its own."""
 
-import astropy.units as u
 import pytest
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.estimate.excess_map import estimate_excess_maps
 from gammapy_hli.engine.models.models_yaml import parse_short
-from gammapy_hli.engine.products.map_set import MapSet
 from gammapy_hli.engine.simulate.plan import SimulationPlan
 from gammapy_hli.engine.simulate.store import simulate_store
 from gammapy_hli.run.products import Several
@@ -122,21 +119,20 @@ def test_truth_file_is_an_input(config, store):
 
 
 def test_maps_are_gathered_with_their_datasets(config):
-    config["steps"] = ["selection", "reduction", "report"]
+    config["steps"] = ["selection", "reduction", "maps", "report"]
     for section in ("fit@stacked", "flux_points", "model"):
         config.pop(section)
     config["reduction"] = {
         "type": "map",
-        "geometry": {"center": "83.633 deg, 22.0145 deg", "width": "1 deg", "pixel": "0.05 deg"},
+        "geometry": {"center": "83.633 deg, 22.0145 deg", "width": ["1 deg", "1 deg"], "pixel": "0.05 deg"},
         "energy": {"min": "0.5 TeV", "max": "10 TeV", "nbins": 3},
         "background": {"method": "irf", "exclusion": {"regions": ["icrs;circle(83.633,22.0145,0.25)"]}},
     }
+    config["maps"] = {"correlation_radius": "0.12 deg"}
     analysis = Analysis(config).run()
     html = analysis.product_of("report").html
-    assert "The dashed line surrounds the sky that is kept out of the background" in html
-    assert "Significances come with the maps step" in html
-    reduction = analysis.product_of("reduction")
-    maps = MapSet(estimate_excess_maps(reduction.datasets[0], 0.1 * u.deg))
-    page = ReportTool().run(datasets=reduction, maps=maps).html
-    assert "Significance, contours at" in page
-    assert "Significances come with the maps step" not in page
+    for words in ("kept out of the background", "a disk of 0.12°", "Significance, contours at", "gammapy-hli-maps"):
+        assert words in html
+    alone = ReportTool().run(datasets=analysis.product_of("reduction"), maps=analysis.product_of("maps")).html
+    assert "Significance, contours at" in alone
+    assert "kept out of the background" not in alone
