@@ -85,6 +85,11 @@ def test_a_keyword_of_the_energy_dispersion_serves_too(make_observation, respons
     assert reduce_observation(observation, point_plan).counts.sum() == 1
 
 
+def test_a_table_comes_before_a_keyword(make_point_like, point_plan):
+    observation = make_point_like([83.63], [22.01 + 0.25], [1.5], table=rad_max(), radius=0.1)
+    assert reduce_observation(observation, point_plan).counts.sum() == 1
+
+
 def test_exposure_is_not_corrected(make_point_like, point_plan):
     dataset = reduce_observation(make_point_like(table=rad_max()), point_plan)
     assert dataset.exposure.value == pytest.approx(9e7, rel=1e-12)
