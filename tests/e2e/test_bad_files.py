@@ -241,7 +241,7 @@ def test_truncated_index_is_exit_3_before_any_work(place, hli, name):
 def test_data_store_that_is_not_there_is_exit_3_and_names_the_place_in_the_file(place, hli):
     outcome = hli(*RUN, "--selection.datastore", "nowhere")
     assert outcome.code == 3
-    assert "selection.datastore: folder not found: nowhere" in outcome.err
+    assert "command line (--selection.datastore): folder not found: nowhere" in outcome.err
     os.rename("store", "moved")
     assert "sim.yaml:5:14: selection.datastore: folder not found" in hli(*RUN).err
     Path("store").write_text("no folder")
