@@ -14,6 +14,7 @@ from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain
 NOT_ASKED_FOR = "not in obs_ids"
 NOT_WANTED = "not asked for"
 MOST_LEFT_OUT = 30
+MOST_KINDS = 6
 
 
 def runs_section(material: Material) -> Section | None:
@@ -152,7 +153,9 @@ def _left_out(observations: Any, shown: bool) -> list[Any]:
         if set(counts) == {NOT_WANTED}:
             text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them were not asked for."
         else:
-            reasons = "; ".join(f"{kind} ({number})" for kind, number in counts.most_common(6))
+            most = counts.most_common(MOST_KINDS)
+            others = counts.total() - sum(number for _, number in most)
+            reasons = "; ".join(f"{kind} ({number})" for kind, number in [*most, ("others", others)] if number)
             text = (
                 f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
             )
