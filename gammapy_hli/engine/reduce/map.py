@@ -159,11 +159,11 @@ def check_usable(observation: Observation) -> None:
         raise ItemError(f"livetime is {observation.livetime.to_value('s'):.0f} s: no good time interval or DEADC 0")
     if len(observation.events) == 0:
         raise ItemError("the event list is empty: 0 events")
+    if observation.aeff is not None and observation.aeff.is_pointlike:
+        raise ItemError("the responses are point-like, they hold inside a cut around the source only; maps need others")
     missing = [kind for kind in ("aeff", "bkg") if getattr(observation, kind) is None]
     if missing:
         raise ItemError(f"no {' and no '.join(missing)} in the files of the run; a map needs aeff and bkg")
-    if observation.aeff.is_pointlike:
-        raise ItemError("the responses are point-like, they hold inside a cut around the source only; maps need others")
 
 
 def run_geometries(observation: Observation, plan: MapPlan) -> tuple[WcsGeometry, WcsGeometry]:
