@@ -10,6 +10,7 @@ from gammapy_hli.report.sections import overview
 from gammapy_hli.report.sections.counts import counts_section
 from gammapy_hli.report.sections.field import field_section
 from gammapy_hli.report.sections.fit import fit_section
+from gammapy_hli.report.sections.light_curve import light_curve_section
 from gammapy_hli.report.sections.maps import maps_section
 from gammapy_hli.report.sections.recipe import recipe_section
 from gammapy_hli.report.sections.runs import runs_section
@@ -20,6 +21,7 @@ from gammapy_hli.report.sections.trust import trust_section
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     maps_section,
     spectrum_section,
+    light_curve_section,
     fit_section,
     counts_section,
     field_section,

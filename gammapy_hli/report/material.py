@@ -78,7 +78,7 @@ class Material:
 
     Attributes
     ----------
-    observations, reductions, models, flux_points, maps : mapping of step to product
+    observations, reductions, models, flux_points, light_curves, maps : mapping of step to product
     fit_results : mapping of step to FitResult
     links : mapping of step to mapping of product type to tuple of steps
         Where each step took its inputs from; empty where it is not known.
@@ -98,6 +98,7 @@ class Material:
     models: Mapping[str, Models] = field(default_factory=dict)
     fit_results: Mapping[str, FitResult] = field(default_factory=dict)
     flux_points: Mapping[str, FluxPoints] = field(default_factory=dict)
+    light_curves: Mapping[str, Any] = field(default_factory=dict)
     maps: Mapping[str, Any] = field(default_factory=dict)
     links: Links = field(default_factory=dict)
     exclusion: Mapping[str, Callable[[Any], ExclusionMask | None]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ _MAKERS = {
     "models": "model",
     "fit_result": "fit",
     "flux_points": "flux_points",
+    "light_curve": "light_curve",
     "maps": "maps",
 }
 
@@ -26,7 +27,7 @@ class ReportTool(Tool):
     """Write one HTML page with figures, tables, checks and the configuration of all that is there."""
 
     section = "report"
-    gathers = ("observations", "datasets", "models", "fit_result", "flux_points", "maps")
+    gathers = ("observations", "datasets", "models", "fit_result", "flux_points", "light_curve", "maps")
     produces = "report"
 
     def input_files(self, **inputs: Any) -> list[FilePath]:
@@ -47,7 +48,8 @@ class ReportTool(Tool):
         from gammapy_hli.report.configuration import make_recipe  # late: loads numpy and astropy
         from gammapy_hli.report.material import Material
 
-        observations, reductions, models, fits, points, maps = (self._by_step(inputs, role) for role in self.gathers)
+        found = (self._by_step(inputs, role) for role in self.gathers)
+        observations, reductions, models, fits, points, curves, maps = found
         analysis = self.root if self._has_analysis else None
         exclusions = {} if analysis is None else {step: self._exclusion_of(step) for step in reductions}
         return Material(
@@ -56,6 +58,7 @@ class ReportTool(Tool):
             models=models,
             fit_results=fits,
             flux_points=points,
+            light_curves=curves,
             maps=maps,
             links={} if analysis is None else wire(analysis).links,
             exclusion={step: each.exclusion_mask for step, each in exclusions.items()},

@@ -1,0 +1,78 @@
+"""The light curve: fluxes in time and how much they vary."""
+
+from typing import Any
+
+import numpy as np
+
+from gammapy_hli.engine.products.light_curve import LightCurve
+from gammapy_hli.plot.light_curve import plot_light_curve
+from gammapy_hli.plot.style import figure_svg
+from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
+from gammapy_hli.report.material import Material
+from gammapy_hli.report.number_text import measured, plain, unit_text, whole
+
+FLUX_UNIT = "cm-2 s-1"
+
+
+def light_curve_section(material: Material) -> Section | None:
+    """One figure and one table of variability a light curve; None where there is none."""
+    blocks: list[Any] = []
+    for step, curve in material.light_curves.items():
+        caption = f"Light curve of {curve.source} (step {step}); dotted: mean. Arrows are upper limits."
+        figure = figure_svg(_figure(curve), f"light-curve-{step}")
+        blocks.append(Figures([FigureBlock(figure, caption, shape="wide")]))
+        blocks.append(_variability(curve))
+    if not blocks:
+        return None
+    text = (
+        "The spectrum keeps the shape of the fit; its norm is fitted in each interval. χ² is of one constant flux; "
+        "F_var is the variability beyond the errors (Vaughan et al. 2003), F_pp that from point to point."
+    )
+    return Section("light-curve", "Light curve", blocks, text)
+
+
+def _figure(curve: LightCurve) -> Any:
+    names = {"flux": "", "errn": "_errn", "errp": "_errp", "ul": "_ul"}
+    columns = {key: curve.quantity("flux", suffix).to_value(FLUX_UNIT) for key, suffix in names.items()}
+    bands = [
+        {
+            "label": f"{plain(curve.e_min[k])} to {plain(curve.e_max[k])} TeV",
+            "is_ul": curve.is_ul[:, k],
+            "mean": float(curve.variability.mean_flux[k]),
+            **{key: values[:, k] for key, values in columns.items()},
+        }
+        for k in range(len(curve.e_ref))
+    ]
+    return plot_light_curve(np.asarray(curve.time_min), np.asarray(curve.time_max), bands, unit_text(FLUX_UNIT))
+
+
+def _variability(curve: LightCurve) -> TableBlock:
+    head = [
+        Head("From", "TeV"),
+        Head("To", "TeV"),
+        Head("Points"),
+        Head("Mean flux", unit_text(FLUX_UNIT)),
+        Head("χ² / d.o.f."),
+        Head("p-value"),
+        Head("F_var"),
+        Head("F_pp"),
+        Head("Doubling", "min"),
+    ]
+    rows = []
+    numbers = curve.variability
+    for k in range(len(curve.e_ref)):
+        cells = [
+            plain(curve.e_min[k]),
+            plain(curve.e_max[k]),
+            whole(float(numbers.n_points[k])),
+            plain(numbers.mean_flux[k]),
+            f"{plain(numbers.chi2[k])} / {numbers.dof[k]}",
+            plain(numbers.p_value[k], 2),
+            measured(numbers.fvar[k], numbers.fvar_err[k]),
+            measured(numbers.fpp[k], numbers.fpp_err[k]),
+            measured(numbers.doubling_time[k] / 60, numbers.doubling_time_err[k] / 60),
+        ]
+        rows.append(Row([Cell(text) for text in cells]))
+    left = sum(bool(reason) for reason in curve.reason)
+    more = f" {left} intervals lack a flux in some band." if left else ""
+    return TableBlock(head, rows, caption=f"Variability of {curve.source}.{more}")
