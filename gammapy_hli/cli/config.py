@@ -16,7 +16,7 @@ from gammapy_hli.cli.session import check_inputs, problem_line, resolve_session
 from gammapy_hli.core.chain import steps_of
 
 ACTIONS = ("template", "check", "show", "schema", "docs")
-EXAMPLES = ("crab-1d", "crab-3d", "gc-3d", "msh-ring", "pks2155-flare")
+EXAMPLES = ("crab-1d", "crab-3d", "gc-3d", "magic-rad-max", "msh-ring", "pks2155-flare")
 
 
 def main(argv: list[str]) -> int:

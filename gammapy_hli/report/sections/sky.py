@@ -26,6 +26,7 @@ THETA2_BINS = 25
 THETA2_REACH = 4.0
 """Reach of the theta-squared histogram in units of the squared radius of the on region."""
 LEAST_REACH = 0.1 * u.deg**2
+POINT_RADIUS = 0.05  # deg
 
 
 def sky_section(material: Material) -> Section | None:
@@ -73,7 +74,7 @@ def _sketch(material: Material, step: str, datasets: list[SpectrumDataset], name
         }
         for dataset in datasets
     ]
-    on = (0.0, 0.0, _radius(datasets[0].region))
+    on = (0.0, 0.0, _drawn_radius(datasets[0].region))
     exclusion = material.exclusion[step](center) if step in material.exclusion else None
     excluded = None
     if exclusion is not None:
@@ -82,6 +83,7 @@ def _sketch(material: Material, step: str, datasets: list[SpectrumDataset], name
             return ~exclusion.is_allowed(*_from_offsets(x, y, center))
 
     figure = plot_sky(on, runs, (center.ra.deg, center.dec.deg), excluded)
+    points = "" if _radius(datasets[0].region) else "; points are drawn as small circles"
     n_off = [len(run["off"]) for run in runs]
     if max(n_off) == 0:
         words = "On region and pointing positions; there are no off regions"
@@ -90,7 +92,7 @@ def _sketch(material: Material, step: str, datasets: list[SpectrumDataset], name
     else:
         words = f"On region, {min(n_off)} to {max(n_off)} off regions a run, and pointing positions"
     grey = "; excluded sky in gray" if exclusion is not None else ""
-    return FigureBlock(figure_svg(figure, f"sky-{name}"), f"{words}{grey}.", shape="tall")
+    return FigureBlock(figure_svg(figure, f"sky-{name}"), f"{words}{grey}{points}.", shape="tall")
 
 
 def _pointings(dataset: SpectrumDataset) -> SkyCoord | None:
@@ -123,7 +125,7 @@ def _off_circles(dataset: SpectrumDataset, center: SkyCoord) -> np.ndarray:
     if not len(regions):
         return np.zeros((0, 3))
     offsets = _offsets(_centers(regions), center)
-    radius = np.full(len(offsets), _radius(dataset.region))
+    radius = np.full(len(offsets), _drawn_radius(dataset.region))
     return np.column_stack([offsets, radius])
 
 
@@ -132,6 +134,11 @@ def _centers(regions: Any) -> SkyCoord:
         return regions.centers().icrs
     centers = [region_center(region) for region in regions]
     return SkyCoord([c.ra.deg for c in centers], [c.dec.deg for c in centers], unit="deg")
+
+
+def _drawn_radius(region: Any) -> float:
+    """Radius of the circle in the sketch [deg]; points, whose cut depends on energy, get a small one."""
+    return _radius(region) or POINT_RADIUS
 
 
 def _radius(region: Any) -> float:
