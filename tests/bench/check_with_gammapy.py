@@ -1,13 +1,14 @@
 """Does gammapy 2.1 read what we write, and get our numbers? A table of answers; exit code 1 where one is no.
 
-    python tests/bench/check_with_gammapy.py --gammapy-python PYTHON [--config configs/crab-1d.yaml]
+    python tests/bench/check_with_gammapy.py --gammapy-python PYTHON [--only spectra|maps]
+        [--config configs/crab-1d.yaml] [--map-config configs/crab-3d.yaml]
 
 `PYTHON` is the interpreter of an environment with ``gammapy==2.1`` and ``regions<0.12``. Runs the analysis of the
 configuration into a temporary folder and asks gammapy (`gammapy_reads.py`) for predicted counts and statistic of our
 GADF and OGIP datasets with our models files (at the best fit and at given parameters), for the parameters of the
 models files, and for the columns of the flux points. Further cases: the stacked dataset, a background from the
 response files (cash), more spectral models, and a simulated store, which needs no data: without GAMMAPY_DATA it is all
-that is checked.
+that is checked. Maps are in check_maps.py: there, files that gammapy wrote are read by us too.
 
 An OGIP response matrix is float32: there, gammapy is compared with our own reading of the same OGIP file, and the
 distance of that to the GADF file is listed besides.
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from astropy.units import Quantity
+from check_maps import MapQuestions, analyses
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.engine.datasets.datasets_yaml import read_datasets, write_datasets
@@ -138,6 +140,15 @@ def largest(one: Any, other: Any) -> float:
     return float(np.max(np.where(is_empty, 0.0, np.where(np.isnan(away), np.inf, away)), initial=0.0))
 
 
+def prepare_products(job: Job, analysis: Analysis) -> None:
+    """Ask for the models file and the flux points of an analysis."""
+    outdir = analysis.general.outdir
+    job.models[str(outdir / "fit" / "models.yaml")] = analysis.fit_result.models
+    for path in sorted((outdir / "flux_points").glob("*.*s*")):
+        if path.suffix in (".fits", ".ecsv"):
+            job.flux_points[str(path)] = analysis.product_of("flux_points")
+
+
 def prepare_analysis(job: Job, name: str, analysis: Analysis) -> None:
     """Ask for everything that an analysis wrote: joint, stacked, more models, models files, flux points."""
     outdir = analysis.general.outdir
@@ -150,16 +161,11 @@ def prepare_analysis(job: Job, name: str, analysis: Analysis) -> None:
     folder = job.folder / f"{name}-stacked"
     files = [] if stacked.statistic == "cash" else [write_ogip(stacked, folder)]
     job.ask_both(f"{name} stacked", write_datasets([stacked], folder), fitted, files)
-    job.models[str(fitted)] = analysis.fit_result.models
-    for path in sorted((outdir / "flux_points").glob("*.*s*")):
-        if path.suffix in (".fits", ".ecsv"):
-            job.flux_points[str(path)] = analysis.product_of("flux_points")
+    prepare_products(job, analysis)
 
 
 def prepare(job: Job, config: Path) -> None:
-    """Run our analyses and collect the questions."""
-    plan = SimulationPlan(models=parse_short({"crab": {"spectral": STATED["stated power law"]}}), n_runs=2)
-    simulate_store(job.folder / "store", plan)
+    """Run our analyses of spectra and collect the questions."""
     options: dict[str, Any] = {
         "general.outdir": job.folder / "simulated",
         "selection.datastore": job.folder / "store",
@@ -178,6 +184,16 @@ def prepare(job: Job, config: Path) -> None:
     prepare_analysis(job, config.stem, Analysis(config, outdir).run(until="flux_points"))
     cash = {"general.outdir": job.folder / "config-irf", "reduction.background.method": "irf"}
     prepare_analysis(job, f"{config.stem} irf", Analysis(config, cash).run(until="flux_points"))
+
+
+def prepare_maps(job: Job, config: Path) -> MapQuestions:
+    """Run our analyses of maps and collect the questions."""
+    questions = MapQuestions(job.folder)
+    is_real = bool(os.environ.get("GAMMAPY_DATA"))
+    for name, analysis in analyses(job.folder, job.folder / "store", config if is_real else None):
+        questions.prepare(name, analysis)
+        prepare_products(job, analysis)
+    return questions
 
 
 def compare_cases(job: Job, found: Mapping[str, Any]) -> None:
@@ -252,12 +268,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Let gammapy 2.1 read our files and compare the numbers.")
     parser.add_argument("--gammapy-python", required=True, help="interpreter of an environment with gammapy 2.1")
     parser.add_argument("--config", type=Path, default=HERE.parents[1] / "configs" / "crab-1d.yaml")
+    parser.add_argument("--map-config", type=Path, default=HERE.parents[1] / "configs" / "crab-3d.yaml")
+    parser.add_argument("--only", choices=("spectra", "maps"), help="check only these")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        job = Job(Path(name))
-        prepare(job, given.config.resolve())
+        job, questions = Job(Path(name)), MapQuestions(Path(name))
+        plan = SimulationPlan(models=parse_short({"crab": {"spectral": STATED["stated power law"]}}), n_runs=2)
+        simulate_store(job.folder / "store", plan)
+        if given.only != "maps":
+            prepare(job, given.config.resolve())
+        if given.only != "spectra":
+            questions = prepare_maps(job, given.map_config.resolve())
         question, answer = job.folder / "job.json", job.folder / "result.json"
         asked: dict[str, Any] = {"cases": job.cases, "models": list(job.models), "flux_points": []}
+        asked |= {"map_cases": questions.cases, "maps": questions.maps}
         for path in job.flux_points:
             asked["flux_points"].append({"file": path, "models": str(Path(path).parents[1] / "fit" / "models.yaml")})
         question.write_text(json.dumps(asked))
@@ -266,6 +290,7 @@ def main() -> int:
             check=True,
         )
         found = json.loads(answer.read_text())
+        job.rows += [Row(*row) for row in questions.compare(found)]
     compare_cases(job, found["cases"])
     compare_models(job, found["models"])
     compare_flux_points(job, found["flux_points"])

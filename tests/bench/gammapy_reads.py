@@ -3,7 +3,8 @@
     python gammapy_reads.py JOB.json RESULT.json    # started by check_with_gammapy.py
 
 The job: ``cases``, each with a list of dataset files (a datasets.yaml, or OGIP files) and a models file, for which
-predicted counts and statistic are computed; ``models`` and ``flux_points``, files whose content is listed.
+predicted counts and statistic are computed; ``models`` and ``flux_points``, files whose content is listed. The same of
+maps: ``map_cases``, whose datasets and models are written again besides, and ``maps``; their arrays go into .npz files.
 """
 
 import json
@@ -18,6 +19,7 @@ logging.disable(logging.ERROR)  # says of every optional HDU that it is not ther
 import numpy as np  # noqa: E402
 from gammapy.datasets import Datasets, SpectrumDatasetOnOff  # noqa: E402
 from gammapy.estimators import FluxPoints  # noqa: E402
+from gammapy.maps import Map  # noqa: E402
 from gammapy.modeling.models import Models  # noqa: E402
 
 
@@ -42,6 +44,41 @@ def evaluate(case: dict) -> list[dict]:
         row["stat"] = float(dataset.stat_sum())
         found.append(row)
     return found
+
+
+def evaluate_maps(case: dict) -> dict:
+    """Counts, safe bins, predicted counts and statistic of a map dataset, which is written again."""
+    datasets = Datasets.read(case["datasets"])
+    datasets.models = Models.read(case["models"])
+    (dataset,) = datasets
+    arrays = Path(case["again"]) / "arrays.npz"
+    np.savez(
+        arrays,
+        counts=dataset.counts.data,
+        safe=dataset.mask_safe.data,
+        signal=dataset.npred_signal().data,
+        npred=dataset.npred().data,
+    )
+    row = {"type": type(dataset).__name__, "livetime": dataset.gti.time_sum.to_value("s"), "arrays": str(arrays)}
+    row["stat"] = float(dataset.stat_sum())
+    folder = Path(case["again"])
+    datasets.write(folder / "datasets.yaml", filename_models=folder / "models.yaml", overwrite=True)
+    return row
+
+
+def read_map(path: str, folder: Path) -> dict:
+    """Values, unit, axes and corners [deg] of a map."""
+    found = Map.read(path)
+    sky, arrays = found.geom.to_image(), folder / f"map-{abs(hash(path))}.npy"
+    np.save(arrays, found.data)
+    ny, nx = sky.data_shape
+    corners = sky.pix_to_coord((np.array([0, nx - 1]), np.array([0, ny - 1])))
+    return {
+        "unit": found.unit.to_string(),
+        "edges": [axis.edges.value.tolist() for axis in reversed(list(found.geom.axes))],
+        "corners": [corner.to_value("deg").tolist() for corner in corners],
+        "arrays": str(arrays),
+    }
 
 
 def list_models(path: str) -> dict:
@@ -78,14 +115,16 @@ def main(job: Path, result: Path) -> None:
         "cases": {name: attempt(evaluate, case) for name, case in asked["cases"].items()},
         "models": {path: attempt(list_models, path) for path in asked["models"]},
         "flux_points": {one["file"]: attempt(list_flux_points, one) for one in asked["flux_points"]},
+        "map_cases": {name: attempt(evaluate_maps, case) for name, case in asked["map_cases"].items()},
+        "maps": {path: attempt(read_map, path, job.parent) for path in asked["maps"]},
     }
     result.write_text(json.dumps(found, default=float))
 
 
-def attempt(read, what) -> object:
+def attempt(read, *what) -> object:
     """What a reader gives, or its error."""
     try:
-        return read(what)
+        return read(*what)
     except Exception as error:  # whatever gammapy raises is the finding
         return {"error": f"{type(error).__name__}: {error}"}
 
