@@ -4,21 +4,24 @@ A part is an `Observation` named ``<run>_<interval>``. The intervals and the par
 observation table, so that its file tells all of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
-from gammapy_hli.base.errors import InputError, NothingSelectedError
+from gammapy_hli.base.errors import HliError, InputError, NothingSelectedError
 from gammapy_hli.engine.dl3.events import EventList
 from gammapy_hli.engine.dl3.fits_file import file_stamp
 from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.dl3.observation import Observation
 from gammapy_hli.engine.dl3.observation_table import ObservationTable
+from gammapy_hli.engine.dl3.pointing import read_pointing
 from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.run_source import RunSource
 from gammapy_hli.engine.dl3.store import DataStore
@@ -159,9 +162,46 @@ def cut_observations(store: DataStore, table: ObservationTable) -> Iterator[Obse
         yield part_of(whole, Gti(intervals.start[number], intervals.stop[number]), name)
 
 
-def part_of(whole: Observation, interval: Gti, name: str) -> Observation:
+def part_of(whole: Observation, interval: Gti, name: str) -> "RunPart":
     """A part of a run that shares its files with the other parts: they are read once, however many parts there are."""
-    return Observation(whole.obs_id, PartSource(whole.source, interval), name, interval, whole.energy_range)
+    return RunPart(whole.obs_id, PartSource(whole.source, interval), name, interval, whole.energy_range)
+
+
+class RunPart(Observation):
+    """A part of a run; what is the same for all parts of the run is kept until a part of another run is used."""
+
+    source: "PartSource"
+
+    @property
+    def whole(self) -> Observation:
+        """The run."""
+        return self.source.opened.whole
+
+    @property
+    def pointing(self) -> SkyCoord:  # type: ignore[override]
+        """Pointing position (icrs); of a drift run that at the middle of the part."""
+        return read_pointing(self.meta, self.source.where, self.gti.tmid) if self.is_drift else self.whole.pointing
+
+    @cached_property
+    def events(self) -> EventList:
+        """Events of start <= time < stop, in the order of time, inside the cut of `select_energy`."""
+        events = self.source.events()
+        bounds = [None if value is None else value * u.TeV for value in self.energy_range]
+        return events if self.energy_range == (None, None) else events.select_energy(*bounds)
+
+    @property
+    def place(self) -> slice:
+        """Where its events stand among those of the run in the order of time, `events_in_order`."""
+        return self.source.opened.place(self.source.interval)
+
+    @property
+    def events_in_order(self) -> EventList:
+        """All events of the run in the order of time."""
+        return self.source.opened.events
+
+    def remember(self, name: str, key: Any, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives (or raises), the same for all parts of the run that ask with one and the same key."""
+        return self.source.opened.remember(name, key, make)
 
 
 class PartSource:
@@ -180,6 +220,17 @@ class PartSource:
     def __init__(self, run: RunSource, interval: Gti):
         self.run = run
         self.interval = interval
+        self._opened: _OpenRun | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"run": self.run, "interval": self.interval, "_opened": None}
+
+    @property
+    def opened(self) -> "_OpenRun":
+        """The run, opened in this process."""
+        if self._opened is None or not self._opened.is_open:
+            self._opened = _open(self.run)
+        return self._opened
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -198,22 +249,23 @@ class PartSource:
 
     def meta(self) -> Mapping[str, Any]:
         """Give the header facts of the events."""
-        return _open(self.run).source.meta()
+        return self.opened.source.meta()
 
     def events(self) -> EventList:
-        """Give the events near the interval (`Observation` cuts them exactly)."""
-        return _open(self.run).events_between(self.interval)
+        """Give the events of start <= time < stop."""
+        return self.opened.events.select(self.opened.place(self.interval))
 
     def gti(self) -> Gti:
         """Give all good time intervals of the run."""
-        return _open(self.run).source.gti()
+        return self.opened.source.gti()
 
     def irf(self, kind: str) -> Any:
         """Give a response, None where the run has none of this kind."""
-        return _open(self.run).source.irf(kind)
+        return self.opened.source.irf(kind)
 
     def release(self) -> None:
-        """Keep what was read: the next part needs it."""
+        """Let go of the run only when another one is opened: the next part needs it."""
+        self._opened = None
 
 
 class _OpenRun:
@@ -221,18 +273,40 @@ class _OpenRun:
 
     def __init__(self, source: RunSource):
         self.source = source
-        self._events: EventList | None = None
+        self.whole = Observation(getattr(source, "obs_id", 0), source)
+        self.is_open = True
+        self._memory: dict[str, tuple[Any, Any, Exception | None]] = {}
 
-    def events_between(self, interval: Gti) -> EventList:
-        if self._events is None:
-            events = self.source.events()
-            is_sorted = bool((np.diff(events.time) >= 0).all())
-            self._events = events if is_sorted else events.select(np.argsort(events.time, kind="stable"))
-        events = self._events
-        here = interval.to_reference(events.reference)
-        margin = 1e-3  # clocks agree far better than this
-        first, last = np.searchsorted(events.time, [here.start.min() - margin, here.stop.max() + margin])
-        return events.select(slice(int(first), int(last)))
+    def close(self) -> None:
+        self.whole.release()
+        self.is_open = False
+
+    def remember(self, name: str, key: Any, make: Callable[[], Any]) -> Any:
+        if name not in self._memory or self._memory[name][0] is not key:
+            try:
+                self._memory[name] = (key, make(), None)
+            except HliError as error:
+                self._memory[name] = (key, None, error)
+        _, value, failure = self._memory[name]
+        if failure is not None:
+            raise failure
+        return value
+
+    @cached_property
+    def events(self) -> EventList:
+        events = self.source.events()
+        is_sorted = bool((np.diff(events.time) >= 0).all())
+        return events if is_sorted else events.select(np.argsort(events.time, kind="stable"))
+
+    @cached_property
+    def clock(self) -> np.ndarray:
+        """Times of the events on the clock of `DEFAULT_REFERENCE`."""
+        return self.events.time + seconds_between(DEFAULT_REFERENCE, self.events.reference)
+
+    def place(self, interval: Gti) -> slice:
+        here = interval.to_reference(DEFAULT_REFERENCE)
+        first, last = np.searchsorted(self.clock, [here.start[0], here.stop[0]])
+        return slice(int(first), int(last))
 
 
 _opened: dict[Any, _OpenRun] = {}
@@ -243,7 +317,7 @@ def _open(source: RunSource) -> _OpenRun:
     key = _identity(source)
     if key not in _opened:
         for run in _opened.values():
-            run.source.release()
+            run.close()
         _opened.clear()
         _opened[key] = _OpenRun(source)
     return _opened[key]

@@ -141,3 +141,13 @@ def test_intervals_that_make_no_sense_are_refused(grid, words):
 
 def test_runs_of_unknown_time_share_nothing():
     assert find_parts(np.array([np.nan, 0.0]), np.array([np.nan, 1.0]), Gti([0.0], [1.0])).tolist() == [[1, 0]]
+
+
+def test_what_a_run_remembers_is_made_once_and_kept_apart_by_key(store):
+    made, one, other = [], object(), object()
+    for part in cut(store, TimeGrid(length=250 * u.s)):
+        for key in (one, one):
+            part.remember("number", key, lambda part=part: made.append(part.obs_id))
+    assert made == [1, 2]
+    part.remember("number", other, lambda: made.append(3))
+    assert made == [1, 2, 3]
