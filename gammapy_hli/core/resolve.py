@@ -251,11 +251,11 @@ def _unused_alternatives(component: Component) -> Iterator[Problem]:
             continue
         unused = component._unused() & set(member.slots)
         for slot in sorted(unused & set(component._children)):
-            if is_changed(component._children[slot]):
+            if is_changed(component._children[slot]) or not component.is_set(name):
                 chosen = component.stored(name)
-                message = f"options of '{slot}' have no effect, because {name} is '{chosen}'"
+                message = f"'{slot}' has no effect, because {name} is '{chosen}'"
                 yield component.origin_of(slot).problem(
-                    "unused", join(component.dotted_path, slot), message, warning=True
+                    "unused", join(component.dotted_path, slot), message, hint=f"Set {name}: {slot}.", warning=True
                 )
 
 

@@ -189,8 +189,13 @@ def test_strict_turns_warnings_into_errors(tree):
 
 def test_options_of_an_alternative_that_is_not_chosen_are_checked_and_reported(tree):
     found = tree.from_text("reduction: {background: {ring: {width: 1 deg}}}")
-    assert "options of 'ring' have no effect, because method is 'reflected'" in str(found.warnings[0])
+    assert "'ring' has no effect, because method is 'reflected'. Set method: ring." in str(found.warnings[0])
     assert tree.from_text("reduction: {background: {ring: {width: 1 m}}}").problems
+
+
+def test_an_alternative_that_is_named_but_not_chosen_is_reported(tree):
+    assert "Set method: ring." in str(tree.from_text("reduction: {background: {ring}}").warnings[0])
+    assert tree.from_text("reduction: {background: {method: reflected, ring: {}}}").warnings == ()
 
 
 def test_section_that_is_set_but_not_run_is_a_warning(tree):
