@@ -20,6 +20,10 @@ PREFIXES = {
     "voprov": "http://www.ivoa.net/documents/ProvenanceDM/voprov/",
 }
 
+#: Pairs of product and input of one step that are listed one by one. More would fill the document with what "used" and
+#: "wasGeneratedBy" say already: every product of a step derives from all that the step used.
+MOST_DERIVATIONS = 10_000
+
 
 def header_record(step: str, recipe_key: str) -> dict[str, str]:
     """What a product says of itself, under FITS keywords: no time, host or path, so that equal work is equal bytes."""
@@ -48,6 +52,7 @@ class _Document:
     def __init__(self) -> None:
         self.records: dict[str, dict[str, dict[str, Any]]] = {}
         self.products: dict[str, list[str]] = {}  # entities by step
+        self._related: set[tuple[str, ...]] = set()
 
     def add_step(self, manifest: Manifest, config_text: str | None) -> None:
         step = f"step:{manifest.step}"
@@ -66,7 +71,7 @@ class _Document:
         self.products[manifest.step] = [self._product(manifest, index) for index in range(len(manifest.products))]
         for product in self.products[manifest.step]:
             self._relate("wasGeneratedBy", entity=product, activity=step)
-            for entity in used:
+            for entity in used if len(used) * len(manifest.products) <= MOST_DERIVATIONS else ():
                 self._relate("wasDerivedFrom", generatedEntity=product, usedEntity=entity)
 
     def plain(self) -> dict[str, Any]:
@@ -121,9 +126,10 @@ class _Document:
 
     def _relate(self, kind: str, **ends: str) -> None:
         relations = self.records.setdefault(kind, {})
-        record = {f"prov:{end}": identifier for end, identifier in ends.items()}
-        if record not in relations.values():
-            relations[f"_:{kind}{len(relations) + 1}"] = record
+        key = (kind, *ends, *ends.values())
+        if key not in self._related:
+            self._related.add(key)
+            relations[f"_:{kind}{len(relations) + 1}"] = {f"prov:{end}": value for end, value in ends.items()}
 
 
 def _is_set(origin: str) -> bool:

@@ -82,9 +82,8 @@ def gadf_bytes(dataset: SpectrumDataset) -> bytes:
 
 def gti_bytes(gti: Gti) -> bytes:
     """The GTI table of a dataset."""
-    header = gti.to_hdu().header
     columns = [Column("START", gti.start, "s"), Column("STOP", gti.stop, "s")]
-    return table_bytes("GTI", columns, {key: header[key] for key in ("MJDREFI", "MJDREFF", "TIMESYS")})
+    return table_bytes("GTI", columns, gti.clock_cards)
 
 
 def _region_parts(region: Any) -> tuple[list[Column], dict[str, Any]] | None:

@@ -149,6 +149,12 @@ class Gti(Summary):
         inside[inside] = time[inside] < merged.stop[index[inside]]
         return inside
 
+    @property
+    def clock_cards(self) -> dict[str, Any]:
+        """Keywords of the clock: MJDREFI, MJDREFF, TIMESYS."""
+        whole, fraction = _split_mjd(self.reference)
+        return {"MJDREFI": whole, "MJDREFF": fraction, "TIMESYS": self.reference.scale.upper()}
+
     def to_hdu(self, name: str = "GTI") -> fits.BinTableHDU:
         """Give the GADF table HDU (START, STOP in s; MJDREFI, MJDREFF, TIMESYS)."""
         hdu = fits.BinTableHDU.from_columns(
