@@ -1,53 +1,47 @@
-"""Light curve: flux against time, one panel a band of energy."""
+"""Flux against time, one panel a band of energy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gammapy_hli.plot.style import INK, MUTED, SERIES, light_grid, new_figure, plain_label
-
-Curve = Mapping[str, np.ndarray]
+from gammapy_hli.plot.style import INK, MUTED, SERIES, light_grid, new_figure
 
 
-def plot_light_curve(curve: Curve, labels: list[str], time_label: str = "MJD (TT)") -> Figure:
-    """Fluxes with errors, upper limits as arrows, and the mean of each band as a line.
+def plot_light_curve(
+    time_min: np.ndarray, time_max: np.ndarray, bands: Sequence[Mapping[str, np.ndarray | str | float]], unit: str
+) -> Figure:
+    """Fluxes of all intervals, limits as arrows, and the mean as a line.
 
     Parameters
     ----------
-    curve : mapping
-        ``time_min``, ``time_max`` (n_time,) [d]; ``value``, ``errn``, ``errp``, ``ul`` [cm-2 s-1] and ``is_ul`` (bool),
-        each (n_time, n_energy); points that are nan are left out.
-    labels : list of str
-        One a band.
-    time_label : str
-        Label of the time axis; days are counted from the whole day before the first point.
+    time_min, time_max : arrays (n,) [MJD]
+        Edges of the intervals.
+    bands : sequence of mappings
+        Each with ``label``, ``flux``, ``errn``, ``errp``, ``ul`` (n,), ``is_ul`` (bool, n) and ``mean``.
+    unit : str
+        Unit of the fluxes, for the label.
     """
-    n_bands = np.shape(curve["value"])[1]
-    figure = new_figure(7.6, 0.9 + 2.1 * n_bands, left=0.85, bottom=0.55)
-    panels = figure.subplots(n_bands, 1, sharex=True, squeeze=False, gridspec_kw={"hspace": 0.12})[:, 0]
-    first = float(np.floor(np.min(curve["time_min"]))) if len(curve["time_min"]) else 0.0
-    low, high = curve["time_min"] - first, curve["time_max"] - first
-    for band, ax in enumerate(panels):
-        _draw_band(ax, curve, band, low, high)
-        ax.set_ylabel("Flux [cm$^{-2}$ s$^{-1}$]")
-        ax.set_title(plain_label(labels[band]), fontsize=9, color=MUTED)
-        light_grid(ax)
-    panels[-1].set_xlabel(f"{time_label} - {first:.0f} [d]")
+    figure = new_figure(8.6, 1.2 + 2.1 * len(bands))
+    panels = np.atleast_1d(figure.subplots(len(bands), 1, sharex=True))
+    zero = float(np.floor(np.min(time_min))) if len(time_min) else 0.0
+    middle, half = 0.5 * (time_min + time_max) - zero, 0.5 * (time_max - time_min)
+    for number, (panel, band) in enumerate(zip(panels, bands, strict=True)):
+        flux, ul, is_ul = (np.asarray(band[key]) for key in ("flux", "ul", "is_ul"))
+        color = SERIES[number % len(SERIES)]
+        real, limit = np.isfinite(flux) & ~is_ul.astype(bool), np.isfinite(ul) & is_ul.astype(bool)
+        if np.isfinite(float(band["mean"])):  # type: ignore[arg-type]
+            panel.axhline(float(band["mean"]), color=MUTED, linestyle=":", linewidth=1.0)  # type: ignore[arg-type]
+        if real.any():
+            yerr = np.array([band["errn"], band["errp"]], dtype=float)[:, real]
+            panel.errorbar(middle[real], flux[real], np.nan_to_num(yerr), half[real], fmt="o", color=color, ecolor=INK)
+        if limit.any():
+            panel.errorbar(
+                middle[limit], ul[limit], 0.2 * ul[limit], half[limit], uplims=True, fmt="none", color=INK, alpha=0.6
+            )
+        panel.set_ylim(bottom=0)
+        panel.text(0.99, 0.93, str(band["label"]), transform=panel.transAxes, ha="right", va="top", color=INK)
+        light_grid(panel)
+    figure.supylabel(f"Flux [{unit}]", fontsize=9.5)
+    panels[-1].set_xlabel(f"Time [MJD − {zero:.0f}]")
     return figure
-
-
-def _draw_band(ax: Axes, curve: Curve, band: int, low: np.ndarray, high: np.ndarray) -> None:
-    value, ul, is_ul = (np.asarray(curve[name])[:, band] for name in ("value", "ul", "is_ul"))
-    middle, half = 0.5 * (low + high), 0.5 * (high - low)
-    real, limit = np.isfinite(value) & ~is_ul, np.isfinite(ul) & is_ul
-    color = SERIES[band % len(SERIES)]
-    if real.any():
-        yerr = np.nan_to_num(np.array([curve["errn"][real, band], curve["errp"][real, band]]))
-        ax.errorbar(middle[real], value[real], yerr, xerr=half[real], fmt="o", color=color, linewidth=1.2, zorder=3)
-        ax.axhline(float(np.mean(value[np.isfinite(value)])), color=MUTED, linewidth=0.8, linestyle="--")
-    if limit.any():
-        arrow = {"uplims": True, "fmt": "none", "color": INK, "alpha": 0.65, "linewidth": 1.2}
-        ax.errorbar(middle[limit], ul[limit], yerr=0.3 * ul[limit], xerr=half[limit], capsize=2.5, **arrow)
-    ax.axhline(0.0, color=MUTED, linewidth=0.6)
