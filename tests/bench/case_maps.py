@@ -156,9 +156,9 @@ def own_fit(outdir: Path) -> dict[str, Any]:
     return {"stat": document["stat"], **found, **numbers}
 
 
-def compare_fit(own: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def compare_fit(own: Mapping[str, Any], other: Mapping[str, Any], tolerance: float) -> list[tuple[str, float, float]]:
     """Rows of the fit and the flux points; best fits differ by where two minimizers stop."""
-    rows = [("stat, ours above gammapy's", own["stat"] - other["stat"], 0.01)]
+    rows = [("stat, ours above gammapy's", own["stat"] - other["stat"], tolerance)]
     for name, found in other.items():
         if name in own and isinstance(found, list) and len(found) == 2:
             away = abs(own[name][0] - found[0]) / found[1]
@@ -184,7 +184,8 @@ def compare_maps(own: Path, other: Path, case: str) -> list[tuple[str, float, fl
     tolerance = 1e-4 if case == "c" else 0.02
     wanted = [("maps@excess", name, theirs, tolerance) for name, theirs in EXCESS_MAPS.items()]
     if case != "e":
-        wanted += [("maps@ts", "ts", "ts", 2e-3), ("maps@ts", "flux", "flux", 1e-2)]
+        ts, flux = (2e-3, 1e-2) if case == "c" else (5e-3, 3e-2)
+        wanted += [("maps@ts", "ts", "ts", ts), ("maps@ts", "flux", "flux", flux)]
     rows = []
     for step, name, theirs, tolerance in wanted:
         mine = SkyMap.read(own / step / f"{name}.fits").data
@@ -215,7 +216,8 @@ def compare(own: Path, other: Path, found: Mapping[str, Any], case: str) -> list
                 )
             )
     if "fit" in found:
-        rows += compare_fit(own_fit(own), found["fit"])
+        # on galactic maps the counts of some pixels differ, see compare_maps, and the statistic with them
+        rows += compare_fit(own_fit(own), found["fit"], 0.01 if case == "c" else 0.5)
     return rows + compare_maps(own, other, case)
 
 
@@ -241,6 +243,8 @@ def main() -> int:
         found = json.loads((outdir2 / "result.json").read_text())
         times2 = found["times_s"]
         print_times(times, {**times2, "write": 0.0}, seconds, seconds2, memory, memory2)
+        for needed, calls, success in found.get("fit", {}).get("attempts", []):
+            print(f"gammapy's fit: {needed:.1f} s, {calls} calls, {'arrived' if success else 'FAILED, not counted'}")
         rows = compare(outdir, outdir2, found, given.case)
     print("\nagreement                                     difference  tolerance")
     for what, difference, tolerance in rows:
