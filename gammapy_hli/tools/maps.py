@@ -37,7 +37,7 @@ class MapsTool(Tool):
         min_length=2,
         help="Edges of the energy bands; null: one band over all energies.",
     )
-    limits = Bool(False, help="Also asymmetric errors and upper limits of the excess.")
+    limits = Bool(False, help="Also upper limits of excess and ts flux, and asymmetric errors of the excess.")
     n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
     n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.")
     ts_index = Float(2, help="Photon index of the point source that the ts map looks for.")
@@ -112,6 +112,7 @@ class MapsTool(Tool):
             background,
             energy_edges=self.energy_edges,
             kernel_width=self.ts_kernel_width,
+            limits=self.limits,
             n_sigma=self.n_sigma,
             n_sigma_ul=self.n_sigma_ul,
         )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.engine.estimate.norm_offsets import OffsetSums
 from gammapy_hli.engine.geom.convolve import fft_convolve_same
 from gammapy_hli.engine.stats.cash import TRUNCATION
 
@@ -173,7 +174,7 @@ class _Counts:
         if (np.abs(x) > self._range).any():
             self._range = np.maximum(self._range, 1.5 * np.abs(x))
             self._split()
-        found = _sum_squares([part.near(active) for part in self._parts], x, steepest)
+        found = _sum_parts(self._parts, x, active, steepest)
         first, second, third, fourth, fifth = self._series
         slope = first + x * (-second + x * (third + x * (-fourth + x * fifth)))
         curvature = second + x * (-2 * third + x * (3 * fourth + x * (-4 * fifth)))
@@ -188,7 +189,7 @@ class _Counts:
             if not len(one.row):
                 continue
             strongest = _highest_near(self._range, one.kernel)[one.row, one.column] * one.ratio
-            half, is_weak = _core(one.kernel, strongest)
+            half, is_weak = _core(one.kernel, strongest, self._range.size)
             if half is None:
                 self._parts.append(one)
                 continue
@@ -202,7 +203,7 @@ class _Counts:
                 coefficients += fft_convolve_same(image * ratio**power, rest**power)
 
 
-def _core(kernel: Array, strongest: Array) -> tuple[int | None, Mask]:
+def _core(kernel: Array, strongest: Array, n_pixels: int) -> tuple[int | None, Mask]:
     """Half size of the middle of the kernel to be summed directly, and for which pixels that is enough.
 
     The cheapest one by a rough count of operations; None where the whole kernel is.
@@ -210,21 +211,48 @@ def _core(kernel: Array, strongest: Array) -> tuple[int | None, Mask]:
     whole = kernel.shape[0] // 2
     y, x = np.ogrid[-whole : whole + 1, -whole : whole + 1]
     ring = np.maximum(np.abs(y), np.abs(x))
-    best: tuple[float, int | None, Mask] = (len(strongest) * _cost(whole), None, np.zeros(len(strongest), dtype=bool))
+    price = _cheaper(len(strongest), whole, n_pixels)
+    best: tuple[float, int | None, Mask] = (price, None, np.zeros(len(strongest), dtype=bool))
     for half in (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96):
         if half >= whole:
             break
         is_weak = strongest * kernel[ring > half].max() <= _SMALL
         n_weak = int(is_weak.sum())
-        price = n_weak * _cost(half) + (len(strongest) - n_weak) * _cost(whole)
+        price = _cheaper(n_weak, half, n_pixels) + _cheaper(len(strongest) - n_weak, whole, n_pixels)
         if price < best[0]:
             best = (price, half, is_weak)
     return best[1], best[2]
 
 
-def _cost(half: int) -> float:
-    """Time of one square, in units of that of an element."""
-    return 1000.0 + (2 * half + 1) ** 2
+def _cheaper(n_counts: int, half: int, n_pixels: int) -> float:
+    """Time of summing, in units of that of an element of a square."""
+    return min(_cost_of_squares(n_counts, half), _cost_of_offsets(n_pixels, half))
+
+
+def _cost_of_squares(n_counts: int, half: int) -> float:
+    return n_counts * (2500.0 + (2 * half + 1) ** 2)
+
+
+def _cost_of_offsets(n_pixels: int, half: int) -> float:
+    return 3.0 * n_pixels * (2 * half + 1) ** 2
+
+
+def _sum_parts(parts: Sequence[_Squares], x: Array, active: Mask, steepest: Array | None) -> _Sums:
+    """Sums over all parts at the active pixels, each in the way that is cheaper."""
+    rows, columns = np.nonzero(active)
+    near: list[Any] = []
+    dense: list[Any] = []
+    for part in parts:
+        close, half = part.near(active), part.kernel.shape[0] // 2
+        is_dense = _cost_of_offsets(len(rows), half) < _cost_of_squares(len(close.row), half)
+        (dense if is_dense else near).append(close)
+    found = _sum_squares(near, x, steepest)
+    for one in dense:
+        offsets = OffsetSums.of(one.kernel, one.row, one.column, one.counts, one.ratio, x.shape)
+        sums = offsets.sums(x[rows, columns], rows, columns, steepest is not None)
+        for image, values in zip((found.slope, found.curvature, found.log), sums, strict=True):
+            image[rows, columns] += values
+    return found
 
 
 def _highest_near(image: NDArray[Any], kernel: Array) -> NDArray[Any]:
