@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
+from gammapy_hli.engine.estimate.norm_columns import norm_columns
 from gammapy_hli.engine.estimate.refit import refit_norms
 from gammapy_hli.engine.estimate.scaled_source import ScaledSource, hold_shape
 from gammapy_hli.engine.estimate.sensitivity import norm_sensitivity
@@ -17,8 +18,8 @@ from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.sky_model import Models
-from gammapy_hli.engine.products.flux_points import SQRT_TS_THRESHOLD, FluxPoints
-from gammapy_hli.engine.stats.norm_solver import NormProblems, norm_at_delta, scan_norms, solve_norms
+from gammapy_hli.engine.products.flux_points import FluxPoints
+from gammapy_hli.engine.stats.norm_solver import NormProblems, scan_norms, solve_norms
 from gammapy_hli.engine.stats.wstat import WstatBins
 
 Array = NDArray[np.float64]
@@ -248,25 +249,11 @@ def _solve(
     """All columns that the norm solver gives."""
     problems = bins.problems
     best = solve_norms(problems)
-    success = best.success
-    blank = np.where(success, 1.0, np.nan)
-    null = problems.stat(np.zeros(n_points)) * blank
-    ts = np.maximum(null - best.stat, 0.0)
-    sqrt_ts = np.sign(best.norm) * np.sqrt(ts)
+    blank = np.where(best.success, 1.0, np.nan)
     excess = best.norm[bins.point] * bins.signal
     total = excess + bins.other
     return {
-        "norm": best.norm,
-        "norm_err": best.err * n_sigma,
-        "norm_errp": norm_at_delta(problems, best, n_sigma**2, 1) - best.norm,
-        "norm_errn": best.norm - norm_at_delta(problems, best, n_sigma**2, -1),
-        "norm_ul": norm_at_delta(problems, best, n_sigma_ul**2, 1),
-        "ts": ts,
-        "sqrt_ts": sqrt_ts,
-        "is_ul": success & (sqrt_ts < SQRT_TS_THRESHOLD),
-        "success": success,
-        "stat": best.stat,
-        "stat_null": null,
+        **norm_columns(problems, best, n_sigma, n_sigma_ul),
         "stat_scan": scan_norms(problems, norms) * blank[:, np.newaxis],
         "npred": bins.sum_bins(total + bins.background(total), n_points, n_datasets) * blank[:, np.newaxis],
         "npred_excess": bins.sum_bins(excess, n_points, n_datasets) * blank[:, np.newaxis],

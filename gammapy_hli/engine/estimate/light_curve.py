@@ -17,15 +17,15 @@ from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.datasets.stack import stack
 from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
+from gammapy_hli.engine.estimate.norm_columns import norm_columns
 from gammapy_hli.engine.estimate.time_bins import TimeBins, bins_by_run
 from gammapy_hli.engine.estimate.variability import measure_variability
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.sky_model import Models
-from gammapy_hli.engine.products.flux_points import SQRT_TS_THRESHOLD
 from gammapy_hli.engine.products.light_curve import DAY, LightCurve
-from gammapy_hli.engine.stats.norm_solver import NormFit, NormProblems, norm_at_delta, solve_norms
+from gammapy_hli.engine.stats.norm_solver import NormFit, NormProblems, solve_norms
 from gammapy_hli.engine.stats.wstat import WstatBins
 
 Array = NDArray[np.float64]
@@ -281,23 +281,10 @@ def _columns(
     """All columns that the norm solver gives, flat over intervals and bands."""
     n = problems.n_problems
     blank = np.where(best.success, 1.0, np.nan)
-    null = problems.stat(np.zeros(n)) * blank
-    ts = np.maximum(null - best.stat, 0.0)
-    sqrt_ts = np.sign(best.norm) * np.sqrt(ts)
     excess = best.norm[flat.point] * flat.signal
     total = excess + flat.other
     return {
-        "norm": best.norm,
-        "norm_err": best.err * n_sigma,
-        "norm_errp": norm_at_delta(problems, best, n_sigma**2, 1) - best.norm,
-        "norm_errn": best.norm - norm_at_delta(problems, best, n_sigma**2, -1),
-        "norm_ul": norm_at_delta(problems, best, n_sigma_ul**2, 1),
-        "ts": ts,
-        "sqrt_ts": sqrt_ts,
-        "is_ul": best.success & (sqrt_ts < SQRT_TS_THRESHOLD),
-        "success": best.success,
-        "stat": best.stat,
-        "stat_null": null,
+        **norm_columns(problems, best, n_sigma, n_sigma_ul),
         "exposure": flat.sum(flat.signal, n),
         "counts": np.rint(flat.sum(flat.counts, n)).astype(np.int64),
         "npred": flat.sum(total + flat.background(total), n) * blank,
