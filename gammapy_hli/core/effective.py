@@ -104,7 +104,8 @@ class _Writer:
         if stored is None and (option.required or was_cleared or option.group is not None):
             return []
         origin = component.origin_of(name)
-        text = plain_text(self.rewritten(option, stored, origin))
+        here = stored if self.folder is None else stored_for(option, stored, origin.folder, self.folder)
+        text = plain_text(here)
         line = f"{'  ' * depth}{name}: {text}"
         return [self.noted(line, origin)]
 
@@ -112,20 +113,31 @@ class _Writer:
         """The line with its origin as a comment."""
         return f"{line}  # {origin}" if self.comments else line
 
-    def rewritten(self, option: Option, stored: Any, origin: Origin) -> Any:
-        """The value with relative inputs as they hold from the folder."""
-        if stored is None or self.folder is None:
-            return stored
-        if isinstance(option, List) and isinstance(stored, list):
-            return [self.rewritten(option.item, item, origin) for item in stored]
-        if isinstance(option, List):
-            return self.rewritten(option.item, stored, origin)
-        if isinstance(option, Mapping):
-            return {key: self.rewritten(option.item, item, origin) for key, item in stored.items()}
-        is_input = isinstance(option, Path) and option.role == "input"
-        if is_input or (isinstance(option, Region) and is_region_file(stored)):
-            return relative_path(stored, origin.folder, self.folder)
-        return stored
+
+def stored_for(option: Option, stored: Any, before: FilePath | None, after: FilePath) -> Any:
+    """A stored value with its relative inputs, which hold from one folder, as they hold from another.
+
+    Parameters
+    ----------
+    option : Option
+    stored : object
+        In the canonical plain form of the option.
+    before : Path, optional
+        Folder that the value was written for; None for the working directory.
+    after : Path
+    """
+    if stored is None:
+        return None
+    if isinstance(option, List) and isinstance(stored, list):
+        return [stored_for(option.item, item, before, after) for item in stored]
+    if isinstance(option, List):
+        return stored_for(option.item, stored, before, after)
+    if isinstance(option, Mapping):
+        return {key: stored_for(option.item, item, before, after) for key, item in stored.items()}
+    is_input = isinstance(option, Path) and option.role == "input"
+    if is_input or (isinstance(option, Region) and is_region_file(stored)):
+        return relative_path(stored, before, after)
+    return stored
 
 
 def relative_path(written: str, before: FilePath | None, after: FilePath) -> str:
