@@ -1,29 +1,56 @@
 """Sky that is kept out of the background estimate."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gammapy_hli.base.errors import ConfigError
+from gammapy_hli.base.errors import ConfigError, InputError, Problem
+from gammapy_hli.components.significance_search import SignificanceSearch
 from gammapy_hli.components.sky import make_regions
-from gammapy_hli.core.component import Component
-from gammapy_hli.core.traits import List, Path, Quantity, Region
+from gammapy_hli.core.component import Component, Slot
+from gammapy_hli.core.traits import List, Path, Quantity, Region, Str
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
+    from regions import SkyRegion
 
     from gammapy_hli.engine.geom.mask import ExclusionMask
     from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 
 class Exclusion(Component):
-    """Sky that holds known sources and is kept out of the background: a mask file, regions, or both."""
+    """Sky that holds known sources and is kept out of the background: a mask file, regions, sources of a models file,
+    for maps also what is significant; all together.
+    """
 
     mask = Path(None, help="FITS image, 0 where the sky is excluded.")
     regions = List(Region(), [], help="Regions to exclude (DS9 text, mappings or files).", level="basic")
+    models = Path(None, help="Models file (YAML, gammapy's format); its sources are excluded.")
+    sources = List(Str(), [], unique=True, help="Names of those sources; none: all that have a position.")
+    margin = Quantity(
+        "0.2 deg",
+        unit="deg",
+        min="0 deg",
+        help="Added to the radius of such a source, which is 0 for a point and 5 sigma for a Gaussian.",
+    )
+    from_significance = Slot(
+        SignificanceSearch,
+        optional=True,
+        help="Find significant sky in rounds and exclude it too (images and maps); {} takes the defaults.",
+        level="basic",
+    )
     pixel = Quantity("0.05 deg", unit="deg", above="0 deg", help="Pixel of the grid that the regions are drawn on.")
     width = Quantity("7.5 deg", unit="deg", above="0 deg", help="Width of that grid, centered on the target.")
 
+    def check(self) -> Iterable[Problem]:
+        if self.stored("sources") and self.stored("models") is None:
+            yield self.problem(
+                "sources",
+                f"{self.place_of('sources')} are names in a models file, but models is {self.place_of('models')}",
+                hint="give reduction.background.exclusion.models, the file that holds them",
+            )
+
     def check_inputs(self) -> None:
-        """InputError or ConfigError where the mask or a region cannot be read."""
+        """InputError or ConfigError where the mask, a region or the models cannot be read."""
         from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
 
         if self.mask is not None:
@@ -33,6 +60,25 @@ class Exclusion(Component):
                 make_regions(spec)
             except ValueError as error:
                 raise ConfigError(self.problem("regions", str(error), code="region")) from None
+        self.source_regions()
+
+    def source_regions(self) -> "list[SkyRegion]":
+        """Circles around the sources of the models file."""
+        from gammapy_hli.engine.models.models_yaml import read_models  # late: loads numpy and astropy
+        from gammapy_hli.engine.models.source_regions import source_circles
+
+        if self.models is None:
+            return []
+        models = read_models(self.models)
+        try:
+            return list(source_circles(models, self.sources or None, self.margin))
+        except InputError as error:
+            name = "sources" if self.sources else "models"
+            raise ConfigError(self.problem(name, f"{self.models}: {error}", code="sources")) from None
+
+    def all_regions(self) -> "list[SkyRegion]":
+        """The regions that are named, and those of the sources."""
+        return [*(region for spec in self.regions for region in make_regions(spec)), *self.source_regions()]
 
     def exclusion_mask(self, center: "SkyCoord") -> "ExclusionMask | None":
         """The mask that the engine works with; None where nothing is excluded.
@@ -45,9 +91,9 @@ class Exclusion(Component):
         from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
 
         mask = ExclusionMask.read(self.mask) if self.mask is not None else None
-        if not self.regions:
+        regions = self.all_regions()
+        if not regions:
             return mask
-        regions = [region for spec in self.regions for region in make_regions(spec)]
         drawn = ExclusionMask.from_regions(regions, center, self.pixel, self.width)
         return drawn if mask is None else mask & drawn
 
@@ -57,8 +103,8 @@ class Exclusion(Component):
         from gammapy_hli.engine.geom.region_image import region_mask_on
 
         mask = ExclusionMask.read(self.mask) if self.mask is not None else None
-        if not self.regions:
+        regions = self.all_regions()
+        if not regions:
             return mask
-        regions = [region for spec in self.regions for region in make_regions(spec)]
         drawn = region_mask_on(geometry, regions, inside=False)
         return ExclusionMask(drawn if mask is None else drawn & mask.on(geometry), geometry.to_wcs())

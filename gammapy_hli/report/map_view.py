@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from gammapy_hli.base.errors import HliError
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.geom.convolve import fft_convolve_same
+from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.sky_map import SkyMap
 from gammapy_hli.engine.geom.sphere import offset_by, to_icrs
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
@@ -130,8 +131,8 @@ class MapView:
     fits : sequence of FitMaterial
         Those that look at these maps, perhaps among others.
     layers : sequence of MapLayers
-    exclusion : callable or None
-        From a geometry the mask of the exclusion.
+    exclusion : SkyMap or None
+        True where the background was taken, with the facts of a search in its meta.
     """
 
     name: str
@@ -139,7 +140,7 @@ class MapView:
     models: Models | None = None
     fits: Sequence["FitMaterial"] = ()
     layers: Sequence[MapLayers] = ()
-    exclusion: Any = field(default=None, repr=False)
+    exclusion: SkyMap | None = None
 
     @cached_property
     def total(self) -> MapDataset:
@@ -164,9 +165,10 @@ class MapView:
     @cached_property
     def allowed(self) -> Mask | None:
         """Pixels off the exclusion, (ny, nx); None where nothing is excluded."""
-        mask = None if self.exclusion is None else self.exclusion(self.geometry)
-        on_map = None if mask is None else mask.on(self.geometry)
-        return None if on_map is None or on_map.all() else on_map
+        if self.exclusion is None:
+            return None
+        on_map = ExclusionMask(self.exclusion.data, self.exclusion.geometry.to_wcs()).on(self.geometry)
+        return None if on_map.all() else on_map
 
     # -- counts ------------------------------------------------------------------------------------------------------
 

@@ -84,8 +84,6 @@ class Material:
         Where each step took its inputs from; empty where it is not known.
     exclusion : mapping of step to callable
         For a reduction, what gives its exclusion mask from the center of the on region (None for none).
-    map_exclusion : mapping of step to callable
-        For a reduction to maps, what gives its exclusion mask from a geometry (None for none).
     radii : mapping of step to Quantity
         For a maps step, the radius of the disk that its maps are sums over.
     recipe : Recipe, optional
@@ -102,7 +100,6 @@ class Material:
     maps: Mapping[str, Any] = field(default_factory=dict)
     links: Links = field(default_factory=dict)
     exclusion: Mapping[str, Callable[[Any], ExclusionMask | None]] = field(default_factory=dict)
-    map_exclusion: Mapping[str, Callable[[Any], ExclusionMask | None]] = field(default_factory=dict)
     radii: Mapping[str, Any] = field(default_factory=dict)
     recipe: Recipe | None = None
     truth: Models | None = None
@@ -162,7 +159,7 @@ class Material:
                     models=usable[0].result.models if usable else start,
                     fits=fits,
                     layers=self.layers_of(step) if number == 0 else (),
-                    exclusion=self.map_exclusion.get(step),
+                    exclusion=reduction.exclusion,
                 )
                 views.append(view)
         return tuple(views)

@@ -1,6 +1,7 @@
 """The reduction: from the events of every selected run to datasets: spectra, images or maps."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
@@ -102,11 +103,38 @@ class ReductionTool(Tool):
             yield self.background.problem(
                 "method", f"{self.background.method} does not fit reduction.type {self.place_of('type')}"
             )
+        yield from self._check_search(chosen)
         if "bkg-peak" in self.safe_mask.stored("methods") and chosen is None:
             yield self.safe_mask.problem(
                 "methods",
                 f"bkg-peak needs a background; reduction.background.method is {self.background.place_of('method')}",
             )
+
+    def _check_search(self, method: Any) -> Iterable[Problem]:
+        """Whether a search for significant sky can work with the other options."""
+        exclusion = self.background.exclusion
+        search = exclusion.from_significance
+        if search is None:
+            return
+        if self.stored("type") == "spectrum":
+            yield exclusion.problem(
+                "from_significance",
+                f"needs maps, but reduction.type is {self.place_of('type')}",
+                hint="make images first and take their reduction/exclusion.fits as exclusion.mask, or name regions",
+            )
+        elif method is None or not method.uses_exclusion:
+            yield exclusion.problem(
+                "from_significance",
+                "searches the sky that the background leaves out, but reduction.background.method "
+                f"{self.background.place_of('method')} leaves out none",
+                hint="take ring, adaptive-ring or fov, or take the search out",
+            )
+        elif self.geometry is not None:
+            radius, pixel = search.number_of("radius"), self.geometry.number_of("pixel")
+            if radius is not None and pixel is not None and radius < pixel:
+                yield search.problem(
+                    "radius", f"{search.place_of('radius')} is below geometry.pixel {self.geometry.place_of('pixel')}"
+                )
 
     def input_files(self, observations: Any) -> list[FilePath]:
         """Files of all selected runs."""
@@ -125,6 +153,7 @@ class ReductionTool(Tool):
         self._context = context or RunContext()
         self._observations = inputs["observations"]
         self._plan = self.spectrum_plan() if self.type == "spectrum" else self.map_plan()
+        self._search_facts: dict[str, Any] = {}
         self._stacker = self._plan.stacker() if self.type != "spectrum" and self.stack else None
 
     def spectrum_plan(self) -> Any:
@@ -165,6 +194,8 @@ class ReductionTool(Tool):
 
     def start(self) -> None:
         runs = list(self._observations)
+        if self.type != "spectrum" and self.background.exclusion.from_significance is not None:
+            self._plan, self._search_facts = self._search_exclusion(runs)
         self._datasets: list[Any] = []
         self._facts: list[dict[str, Any]] = []
         has_failed = False
@@ -188,6 +219,27 @@ class ReductionTool(Tool):
             code = StepError.exit_code if has_failed else NothingSelectedError.exit_code
             raise StepError(self.step, f"no run could be reduced:\n  {reasons}", exit_code=code)
 
+    def _search_exclusion(self, runs: list[Any]) -> tuple[Any, dict[str, Any]]:
+        """The plan with what is significant excluded, and how the search went. Bad runs are told of afterwards."""
+        from gammapy_hli.engine.estimate.exclusion_search import search_exclusion  # late: loads scipy
+
+        def reduce_all(plan: Any) -> Any:
+            stacker, is_empty = plan.stacker(), True
+            for outcome in self._context.map(partial(reduce_run, plan=plan), runs, label="search for exclusion"):
+                dataset = None if outcome.error is not None else outcome.value[0]
+                if dataset is not None:
+                    stacker.add(dataset)
+                    is_empty = False
+            return None if is_empty else stacker.result("search")
+
+        search = self.background.exclusion.from_significance.search()
+        found = search_exclusion(self._plan, search, reduce_all)
+        told = "the last found nothing new" if found.is_stable else "the last found new ones: allow more iterations"
+        self._context.logger.info(
+            f"exclusion from significance: {found.pixels[-1]} pixels in {found.n_rounds} rounds ({told})"
+        )
+        return replace(self._plan, exclusion=found.mask), found.facts()
+
     def _keep(self, dataset: Any) -> None:
         if self._stacker is None:
             self._datasets.append(dataset)
@@ -198,7 +250,15 @@ class ReductionTool(Tool):
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
 
         datasets = self._datasets if self._stacker is None else [self._stacker.result(self.label or "stacked")]
-        return Reduction.from_parts(datasets, self._facts)
+        return Reduction.from_parts(datasets, self._facts, self._excluded())
+
+    def _excluded(self) -> Any:
+        """What the background of maps left out, on their pixels; None for nothing, or for spectra."""
+        from gammapy_hli.engine.geom.sky_map import SkyMap  # late: loads astropy
+
+        if self.type == "spectrum" or self._plan.exclusion is None:
+            return None
+        return SkyMap(self._plan.geometry, (), self._plan.allowed_on(self._plan.geometry), meta=self._search_facts)
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
@@ -210,7 +270,8 @@ class ReductionTool(Tool):
 
     def summary_numbers(self, product: Any) -> dict[str, Any]:
         """Headline numbers, summed over datasets inside the safe range."""
-        return {"n_datasets": len(product.datasets), "n_dropped": len(product.dropped), **product.totals()}
+        counts = {"n_datasets": len(product.datasets), "n_dropped": len(product.dropped)}
+        return {**counts, **product.exclusion_numbers(), **product.totals()}
 
 
 def reduce_run(observation: Any, plan: Any) -> tuple[Any, dict[str, Any]]:

@@ -62,7 +62,6 @@ class ReportTool(Tool):
             maps=maps,
             links={} if analysis is None else wire(analysis).links,
             exclusion={step: each.exclusion_mask for step, each in exclusions.items()},
-            map_exclusion={step: each.exclusion_on for step, each in exclusions.items()},
             radii={} if analysis is None else {step: self.root[step].correlation_radius for step in maps},
             recipe=None if analysis is None else make_recipe(analysis, steps_of(analysis)),
             truth=_read_truth(observations.values()),

@@ -12,6 +12,7 @@ class IrfBackground(BackgroundMethod):
     """The background rate of the response files; no off regions, fits use the statistic cash."""
 
     reduction_types = ("spectrum", "image", "map")
+    uses_exclusion = False
 
     def maker(self) -> "ResponseBackground":
         from gammapy_hli.engine.reduce.response_background import ResponseBackground  # late: loads numpy and astropy

@@ -10,6 +10,8 @@ class BackgroundMethod(Component):
 
     reduction_types: ClassVar[tuple[str, ...]] = ("spectrum",)
     """Types of reduction that the method can serve."""
+    uses_exclusion: ClassVar[bool] = True
+    """Whether it leaves excluded sky out."""
 
     def maker(self) -> Any:
         """The callable of the engine: ``maker(dataset, observation, plan) -> dataset``."""

@@ -17,9 +17,11 @@ from gammapy_hli.engine.datasets.datasets_yaml import FILE_NAME, read_datasets, 
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.ogip import write_ogip
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
+from gammapy_hli.engine.geom.sky_map import SkyMap
 from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
 
 INFO_FILE = "info.ecsv"
+EXCLUSION_FILE = "exclusion.fits"
 OGIP_FOLDER = "ogip"
 #: Column of info.ecsv -> (unit, description).
 INFO_COLUMNS: dict[str, tuple[str | None, str]] = {
@@ -54,14 +56,21 @@ class Reduction(Summary):
     datasets : Datasets
     info : Table
         Columns of `INFO_COLUMNS`, one row a run, dropped ones included.
+    exclusion : SkyMap or None
+        For maps, True where the background may be taken, (ny, nx); None where nothing was excluded. Where it was found
+        from significance, `meta` has ``rounds``, ``is_stable``, and ``excluded_pixels`` after each round.
     """
 
     datasets: Datasets
     info: Table
+    exclusion: SkyMap | None = None
 
     @classmethod
     def from_parts(
-        cls, datasets: Sequence[SpectrumDataset | MapDataset], facts: Sequence[Mapping[str, Any]]
+        cls,
+        datasets: Sequence[SpectrumDataset | MapDataset],
+        facts: Sequence[Mapping[str, Any]],
+        exclusion: SkyMap | None = None,
     ) -> "Reduction":
         """Put together datasets and what is known of each run.
 
@@ -71,6 +80,7 @@ class Reduction(Summary):
         facts : sequence of mapping
             For every run, in order: ``name``, and what is known of the other `INFO_COLUMNS`, in their units; see
             `run_numbers`.
+        exclusion : SkyMap, optional
         """
         info = Table()
         for name, (unit, description) in INFO_COLUMNS.items():
@@ -79,7 +89,7 @@ class Reduction(Summary):
             info[name].description = description
             if unit is not None:
                 info[name].unit = unit
-        return cls(Datasets(datasets), info)
+        return cls(Datasets(datasets), info, exclusion)
 
     def __len__(self) -> int:
         return len(self.datasets)
@@ -116,8 +126,16 @@ class Reduction(Summary):
             "livetime_s": float(np.nansum(used["livetime"])),
         }
 
+    def exclusion_numbers(self) -> dict[str, float]:
+        """excluded_fraction of the map, and exclusion_rounds where it was searched; nothing for spectra."""
+        if self.exclusion is None:
+            return {}
+        rounds = self.exclusion.meta.get("rounds")
+        found = {} if rounds is None else {"exclusion_rounds": int(rounds)}
+        return {"excluded_fraction": float(np.mean(~self.exclusion.data)), **found}
+
     def write(self, folder: str | Path) -> Path:
-        """Write datasets.yaml, a GADF file a dataset, OGIP files in ``ogip/``, info.ecsv."""
+        """Write datasets.yaml, a GADF file a dataset, OGIP files in ``ogip/``, info.ecsv; exclusion.fits for maps."""
         folder = Path(folder)
         path = write_datasets(self.datasets, folder)
         for dataset in self.datasets:
@@ -126,6 +144,8 @@ class Reduction(Summary):
         text = io.StringIO()
         self.info.write(text, format="ascii.ecsv")
         write_text(folder / INFO_FILE, text.getvalue())
+        if self.exclusion is not None:
+            self.exclusion.write(folder / EXCLUSION_FILE, overwrite=True)
         return path
 
     @classmethod
@@ -144,7 +164,8 @@ class Reduction(Summary):
             raise InputError(f"{folder / INFO_FILE}: cannot be read ({error}); run the reduction again") from None
         for name in _TEXT:
             info[name] = info[name].astype(str)
-        return cls(read_datasets(folder / FILE_NAME), info)
+        mask = folder / EXCLUSION_FILE
+        return cls(read_datasets(folder / FILE_NAME), info, SkyMap.read(mask) if mask.is_file() else None)
 
     def summary(self) -> dict[str, Any]:
         """Numbers of all runs together."""

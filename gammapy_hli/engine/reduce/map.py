@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.observation import Observation
 
 MapBackgroundMaker = Callable[[MapDataset, Any, "MapPlan"], MapDataset]
+_NEEDED_BY = {"exposure": "aeff-max", "edisp": "edisp-bias"}  # methods of the safe mask
 MIN_IRF_PIXELS = 3  # so that responses can be interpolated inside a narrow cutout
 
 
@@ -62,6 +63,9 @@ class MapPlan:
         Which bins to trust.
     to_image : bool
         Sum the safe bins of each run over energy, before its background is made.
+    only_counts : bool
+        Leave out exposure, psf and energy dispersion where no method of the safe mask needs them: enough for maps of
+        significance.
     """
 
     geometry: WcsGeometry
@@ -73,6 +77,7 @@ class MapPlan:
     exclusion: ExclusionMask | None = None
     safe_mask: SafeMaskPlan = field(default_factory=SafeMaskPlan)
     to_image: bool = False
+    only_counts: bool = False
 
     def __post_init__(self) -> None:
         for name in ("energy", "energy_true"):
@@ -80,6 +85,10 @@ class MapPlan:
                 raise ValueError(f"axis {name!r} of the plan is named {getattr(self, name).name!r}; name it {name!r}")
         if not self.offset_max > 0 * u.deg:
             raise ValueError(f"offset_max is {self.offset_max}; expected more than 0 deg")
+
+    def makes(self, part: str) -> bool:
+        """Whether datasets get a part: "exposure", "psf" or "edisp"."""
+        return not self.only_counts or _NEEDED_BY.get(part) in self.safe_mask.methods
 
     @cached_property
     def irf_geometry(self) -> WcsGeometry:
@@ -132,20 +141,18 @@ def reduce_map(observation: Observation, plan: MapPlan) -> MapDataset:
     """
     check_usable(observation)
     geometry, irf_geometry = run_geometries(observation, plan)
-    irf_exposure = _exposure(observation, irf_geometry, plan)
     dataset = MapDataset(
         name=observation.name,
         geometry=geometry,
         energy=plan.energy,
         energy_true=plan.energy_true,
         counts=make_map_counts(observation.events, geometry, plan.energy),
-        exposure=_exposure(observation, geometry, plan),
+        exposure=_exposure(observation, geometry, plan) if plan.makes("exposure") else None,
         background=make_map_background(observation, geometry, plan.energy),
         gti=observation.gti,
         livetime=observation.livetime,
         meta=observation_meta(observation),
-        psf=_psf(observation, irf_geometry, plan, irf_exposure),
-        edisp=_edisp(observation, irf_geometry, plan, irf_exposure),
+        **_responses(observation, irf_geometry, plan),
     )
     dataset = replace(dataset, mask_safe=make_map_safe_mask(dataset, observation, plan.safe_mask))
     if plan.to_image:
@@ -191,13 +198,16 @@ def _exposure(observation: Observation, geometry: WcsGeometry, plan: MapPlan) ->
     return make_map_exposure(observation.aeff, observation.pointing, observation.livetime, geometry, plan.energy_true)
 
 
-def _psf(observation: Observation, geometry: WcsGeometry, plan: MapPlan, exposure: Quantity) -> PsfMap | None:
-    if observation.psf is None:
-        return None
-    return make_psf_map(observation.psf, observation.pointing, geometry, plan.energy_true, exposure=exposure)
-
-
-def _edisp(observation: Observation, geometry: WcsGeometry, plan: MapPlan, exposure: Quantity) -> EdispKernelMap | None:
-    if observation.edisp is None:
-        return None
-    return make_edisp_map(observation.edisp, observation.pointing, geometry, plan.energy_true, plan.energy, exposure)
+def _responses(observation: Observation, geometry: WcsGeometry, plan: MapPlan) -> dict[str, Any]:
+    """psf and edisp on their own pixels, those that the plan makes and the run has."""
+    made: dict[str, PsfMap | EdispKernelMap] = {}
+    parts = [part for part in ("psf", "edisp") if plan.makes(part) and getattr(observation, part) is not None]
+    if not parts:
+        return made
+    exposure = _exposure(observation, geometry, plan)
+    place = (observation.pointing, geometry, plan.energy_true)
+    if "psf" in parts:
+        made["psf"] = make_psf_map(observation.psf, *place, exposure=exposure)
+    if "edisp" in parts:
+        made["edisp"] = make_edisp_map(observation.edisp, *place, plan.energy, exposure)
+    return made

@@ -1,8 +1,9 @@
 """Maps of the sky: counts, excess, significance, residuals of the model, test statistic, exposure."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -87,11 +88,21 @@ def _intro(material: Material) -> str:
         )
     if any(view.allowed is not None for view in material.map_views):
         parts.append("The dashed line surrounds the sky that is kept out of the background.")
+    parts += [_search_words(view.exclusion.meta) for view in material.map_views if view.exclusion is not None]
     if any(view.sources for view in material.map_views):
         parts.append("Crosses mark the sources of the model, closed lines their size.")
     if not steps:
         parts.append("Significances come with the maps step.")
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)
+
+
+def _search_words(facts: Mapping[str, Any]) -> str:
+    """How the excluded sky was found; empty where it was given."""
+    if "rounds" not in facts:
+        return ""
+    first, last = facts["excluded_pixels"][0], facts["excluded_pixels"][-1]
+    text = f"It was found from significance in {counted(facts['rounds'], 'round')}: {first} pixels before, {last} after"
+    return f"{text}." if facts["is_stable"] else f"{text}; the last round still found new ones, more may be needed."
 
 
 # -- what is drawn on top ------------------------------------------------------------------------------------------

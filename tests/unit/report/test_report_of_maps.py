@@ -14,6 +14,7 @@ from gammapy_hli.engine.estimate.excess_map import estimate_excess_maps
 from gammapy_hli.engine.estimate.residual_map import estimate_residual_maps
 from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.geom.mask import ExclusionMask
+from gammapy_hli.engine.geom.sky_map import SkyMap
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.predict.map_total import predict_map
@@ -47,8 +48,9 @@ def map_config(store, **reduction):
     }
 
 
-def exclusion(geometry):
-    return ExclusionMask.from_regions_on("icrs;circle(83.633,22.0145,0.3)", geometry)
+def exclusion(geometry, **facts):
+    mask = ExclusionMask.from_regions_on("icrs;circle(83.633,22.0145,0.3)", geometry)
+    return SkyMap(geometry, (), mask.data, meta=facts)
 
 
 def products_of(config):
@@ -77,13 +79,14 @@ def maps(stacked):
 
 @pytest.fixture
 def whole(stacked, maps):
+    (dataset,) = stacked.reduction
+    reduction = replace(stacked.reduction, exclusion=exclusion(dataset.geometry))
     return Material(
         observations={"selection": stacked.observations},
-        reductions={"reduction": stacked.reduction},
+        reductions={"reduction": reduction},
         models={"model": stacked.models},
         fit_results={"fit": stacked.fit},
         maps={"maps": maps},
-        map_exclusion={"reduction": exclusion},
         radii={"maps": RADIUS},
     )
 
@@ -91,6 +94,14 @@ def whole(stacked, maps):
 def page_text(material):
     html = make_report(material).html
     return re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL))
+
+
+def test_the_page_tells_how_the_excluded_sky_was_found(whole):
+    reduction = whole.reductions["reduction"]
+    facts = {"rounds": 3, "is_stable": True, "excluded_pixels": [0, 40, 113, 113]}
+    found = replace(reduction.exclusion, meta=facts)
+    text = page_text(replace(whole, reductions={"reduction": replace(reduction, exclusion=found)}))
+    assert "found from significance in 3 rounds: 0 pixels before, 113 after." in text
 
 
 def test_whole_page(whole):
