@@ -19,7 +19,7 @@ from gammapy_hli.components.general import General
 from gammapy_hli.core.chain import Chain, steps_of, tool_slots, wire
 from gammapy_hli.core.component import Component, Slot
 from gammapy_hli.core.effective import effective_yaml
-from gammapy_hli.core.inputs import missing_inputs
+from gammapy_hli.core.inputs import missing_inputs, named_files
 from gammapy_hli.core.records import option_texts
 from gammapy_hli.core.resolve import check_tree, resolve
 from gammapy_hli.core.sources import FileSource, PythonSource, Source
@@ -372,6 +372,7 @@ class Analysis(Component):
                 self[name],
                 {path: Option(*text) for path, text in option_texts(self[name]).items()},
                 {role: names[0] if len(names) == 1 else names for role, names in chain.links.get(name, {}).items()},
+                named_files(self[name]),
             )
             for name in chain.steps
         ]

@@ -1,7 +1,7 @@
 """The files and folders that a configuration names: whether inputs are there, and that no output is one of them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,14 +49,15 @@ def named_paths(root: Component) -> Iterator[NamedPath]:
         for name, member in component.members().items():
             if isinstance(member, Option) and not member.internal:
                 origin = component.origin_of(name)
-                for trait, written in _paths_in(member, component.stored(name)):
+                for trait, written in paths_in(member, component.stored(name)):
                     yield NamedPath(join(component.dotted_path, name), trait, written, origin)
 
 
 _REGION_FILE = Path(role="input", help="A DS9 file.")
 
 
-def _paths_in(option: Option, stored: Any) -> Iterator[tuple[Path, str]]:
+def paths_in(option: Option, stored: Any) -> Iterator[tuple[Path, str]]:
+    """The paths that a stored value holds, as they are written, with the trait of each."""
     if stored is None:
         return
     if isinstance(option, Path):
@@ -67,7 +68,32 @@ def _paths_in(option: Option, stored: Any) -> Iterator[tuple[Path, str]]:
     elif isinstance(option, List | Mapping):
         values = stored.values() if isinstance(stored, dict) else stored if isinstance(stored, list) else [stored]
         for value in values:
-            yield from _paths_in(option.item, value)
+            yield from paths_in(option.item, value)
+
+
+def with_paths(option: Option, stored: Any, change: Callable[[str], str]) -> Any:
+    """A stored value whose paths are changed by a function."""
+    if stored is None:
+        return None
+    if isinstance(option, List):
+        return [with_paths(option.item, item, change) for item in (stored if isinstance(stored, list) else [stored])]
+    if isinstance(option, Mapping):
+        return {key: with_paths(option.item, item, change) for key, item in stored.items()}
+    return change(stored) if next(paths_in(option, stored), None) is not None else stored
+
+
+def named_files(root: Component) -> tuple[str, ...]:
+    """The input files, not folders, that options in force hold and that are there; absolute, each once."""
+    found: dict[str, None] = {}
+    for named in named_paths(root):
+        if named.trait.role == "input" and not named.trait.folder:
+            try:
+                path = os.path.abspath(expand_path(named.written, named.origin.folder))
+            except InvalidValue:
+                continue
+            if os.path.isfile(path):
+                found[path] = None
+    return tuple(found)
 
 
 def missing_inputs(root: Component, steps: Sequence[str] | None = None) -> list[Problem]:

@@ -4,16 +4,18 @@ import os
 from typing import Any
 
 from gammapy_hli.core.component import Component
+from gammapy_hli.core.inputs import paths_in, with_paths
 from gammapy_hli.core.option import Option
 from gammapy_hli.core.origins import Origin
 from gammapy_hli.core.plain import plain_text
 from gammapy_hli.core.resolve import options
-from gammapy_hli.core.scalar_traits import Path
 from gammapy_hli.core.slots import join
 
 
-def option_texts(component: Component) -> dict[str, tuple[str, str]]:
-    """Text and origin of every option in force below a component that affects its result, by dotted path.
+def option_texts(component: Component) -> dict[str, tuple[str, str, bool]]:
+    """Text, origin, and whether it names files, of every option in force below a component that affects its result.
+
+    By dotted path.
 
     Equal settings have equal texts: quantities are written in the unit of their trait, so that 100 GeV is 0.1 TeV.
     """
@@ -21,15 +23,16 @@ def option_texts(component: Component) -> dict[str, tuple[str, str]]:
     for part, name in options(component):
         option = part.members()[name]
         if option.affects_result and name != "inputs":
-            origin = part.origin_of(name)
-            found[join(part.dotted_path, name)] = (canonical_text(option, part.stored(name), origin), str(origin))
+            origin, stored = part.origin_of(name), part.stored(name)
+            is_path = next(paths_in(option, stored), None) is not None
+            found[join(part.dotted_path, name)] = (canonical_text(option, stored, origin), str(origin), is_path)
     return found
 
 
 def canonical_text(option: Option, stored: Any, origin: Origin) -> str:
     """One text for all ways to write one value."""
-    if isinstance(option, Path) and stored is not None:
-        return _path_text(stored, origin)
+    if next(paths_in(option, stored), None) is not None:
+        return plain_text(with_paths(option, stored, lambda written: _path_text(written, origin)))
     key = option.key(stored)
     is_number = isinstance(key, int | float) and not isinstance(key, bool)
     return f"{plain_text(key)} {option.unit}" if is_number and option.unit else plain_text(key)

@@ -22,14 +22,13 @@ from gammapy_hli.base.errors import (
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.context import Notes, RunContext
 from gammapy_hli.run.items import ItemStore
-from gammapy_hli.run.keys import recipe_key, step_key
+from gammapy_hli.run.keys import config_key, recipe_key, step_key, work_key
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.logs import StepLog, logs_in_file
 from gammapy_hli.run.manifest import ABSENT, FileRecord, InputRecord, Manifest
 from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config
 from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
 from gammapy_hli.run.products import Memory, ProductStore, now
-from gammapy_hli.run.provenance import header_record
 from gammapy_hli.run.session_records import records_at_end
 from gammapy_hli.run.signals import termination_raises
 from gammapy_hli.run.software import command_words, software_versions, who_and_where
@@ -312,8 +311,10 @@ class _Runner:
         start = now()
         inputs = dict(self.store.inputs(step))
         input_records = self._input_records(step)
-        recipe = recipe_key(step, {record.step: self._recipe_of(record.step) for record in input_records})
-        known = [*absolute_files(step.files), *absolute_files(_input_files(step, inputs))]
+        before = {record.step: self._manifest_of(record.step) for record in input_records}
+        recipe = recipe_key(step, {name: manifest.recipe_key for name, manifest in before.items()})
+        config = config_key(step, {name: manifest.config_key for name, manifest in before.items()})
+        known = absolute_files([*step.files, *_input_files(step, inputs)])
         files = self._file_records(known)
         items = ItemStore(self.store.items_folder(step.name))
         context = replace(
@@ -321,7 +322,6 @@ class _Runner:
             step=step.name,
             logger=StepLog(step.name),
             items=items,
-            header=header_record(step.name, recipe),
             notes=Notes(),
         )
         product = step.tool.run(context, **inputs)
@@ -341,6 +341,8 @@ class _Runner:
             files=tuple(files),
             products=(),
             fingerprint="",
+            config_key=config,
+            work_key=work_key(config, [record.sha256 for record in files], [each.work_key for each in before.values()]),
             items=dict(context.notes.items),
             flags=(*context.notes.flags, *_flags(step, product)),
             summary=_numbers(step, product),
@@ -355,15 +357,17 @@ class _Runner:
         records = []
         for role, source in step.inputs.items():
             for name in (source,) if isinstance(source, str) else source:
-                manifest = self.store.manifest(name)
-                if manifest is None:
+                if self.store.manifest(name) is None:
                     raise MissingStepError(f"step '{step.name}' needs the product of '{name}', which has not run")
+                manifest = self._manifest_of(name)
                 records.append(InputRecord(role, name, manifest.key, manifest.fingerprint))
         return tuple(records)
 
-    def _recipe_of(self, name: str) -> str:
+    def _manifest_of(self, name: str) -> Manifest:
+        """The record of a product that is there."""
         manifest = self.store.manifest(name)
-        return manifest.recipe_key if manifest is not None else ""
+        assert manifest is not None
+        return manifest
 
     def _file_records(self, paths: Sequence[Path]) -> list[FileRecord]:
         records = []

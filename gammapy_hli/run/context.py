@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -40,8 +40,6 @@ class RunContext:
         Name of the step that runs.
     items : ItemStore
         Results of single items of earlier, interrupted runs.
-    header : mapping
-        Short provenance record for the headers of products (FITS keywords).
     notes : Notes
     """
 
@@ -54,7 +52,6 @@ class RunContext:
     base_folder: Path = field(default_factory=Path.cwd)
     step: str = ""
     items: ItemStore = field(default_factory=lambda: ItemStore(None))
-    header: Mapping[str, str] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any], *, label: str = "") -> Iterator[Outcome]:

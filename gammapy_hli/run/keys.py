@@ -1,10 +1,13 @@
 """Keys: what must be equal for a result to be used again (DESIGN.md section 6)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gammapy_hli.run.hashing import document_hash
 from gammapy_hli.run.step import Option, Step, affects_result
+
+PATH = Option("a path")  # of an input, in keys that say nothing of where it stands
 
 
 def item_key(
@@ -50,6 +53,22 @@ def recipe_key(step: Step, input_keys: Mapping[str, str]) -> str:
             "inputs": {role: _keys_of(source, input_keys) for role, source in step.inputs.items()},
         }
     )
+
+
+def config_key(step: Step, input_keys: Mapping[str, str]) -> str:
+    """As `recipe_key`, wherever input files stand: equal where the same is asked for on another machine."""
+    options = {
+        path: PATH if option.is_path and option.text != "null" else option for path, option in step.options.items()
+    }
+    return recipe_key(replace(step, options=options), input_keys)
+
+
+def work_key(config: str, file_hashes: Iterable[str], input_keys: Iterable[str]) -> str:
+    """Key of what a product is made from: what is asked for, the contents of all files, the keys of the inputs' work.
+
+    Equal keys mean equal work, on whatever machine and in whatever folder.
+    """
+    return document_hash({"config": config, "files": list(file_hashes), "inputs": list(input_keys)})
 
 
 def step_key(recipe: str, file_hashes: Iterable[str], item_keys: Iterable[str], input_products: Iterable[str]) -> str:

@@ -50,6 +50,9 @@ class Manifest:
     recipe_version : int
     recipe_key, key : str
         See `gammapy_hli.run.keys`.
+    config_key, work_key : str
+        See there too: what was asked for, and that with all input data, wherever these stand. They are told in the
+        headers of the products.
     options : mapping of dotted path to Option
     inputs : tuple of InputRecord
     files : tuple of FileRecord
@@ -79,6 +82,8 @@ class Manifest:
     files: tuple[FileRecord, ...]
     products: tuple[FileRecord, ...]
     fingerprint: str
+    config_key: str = ""
+    work_key: str = ""
     items: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)

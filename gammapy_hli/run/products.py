@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 from gammapy_hli.base.errors import HliError, InputError, MissingStepError
+from gammapy_hli.base.file_record import mark_files
 from gammapy_hli.run.hashing import FileHasher, file_hash, files_below
+from gammapy_hli.run.header_record import header_record
 from gammapy_hli.run.manifest import MANIFEST, FileRecord, Manifest, products_fingerprint, read_manifest
 from gammapy_hli.run.outdir import HASH_CACHE, ITEMS_FOLDER, replace_folder
 from gammapy_hli.run.step import Step
@@ -112,6 +115,7 @@ class ProductStore:
 
             def write(fresh: Path) -> None:
                 step.tool.write_product(product, fresh)
+                mark_files(fresh, header_record(manifest))
                 products = tuple(product_records(fresh))
                 complete = replace(manifest, products=products, fingerprint=products_fingerprint(products), end=now())
                 complete.write(fresh)
@@ -125,6 +129,7 @@ class ProductStore:
     def give(self, step: Step, product: Any) -> Manifest:
         """Take a product that the user has made in Python in the place of the step's own."""
         token = uuid4().hex
+        content = _content_key(step, product) or token
         record = Manifest(
             step=step.name,
             recipe_version=step.recipe_version,
@@ -135,6 +140,8 @@ class ProductStore:
             files=(),
             products=(),
             fingerprint="",
+            config_key=f"given-{content}",
+            work_key=f"given-{content}",
             status="given",
             start=now(),
             end=now(),
@@ -187,6 +194,16 @@ class LazyInputs(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._wires)
+
+
+def _content_key(step: Step, product: Any) -> str:
+    """Hash of the files that a product is written to; '' where it cannot be written."""
+    with TemporaryDirectory() as folder:
+        try:
+            step.tool.write_product(product, Path(folder))
+        except Exception:  # of whatever kind: a session in memory does without files
+            return ""
+        return products_fingerprint(tuple(product_records(Path(folder))))
 
 
 def product_records(folder: Path) -> list[FileRecord]:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gammapy_hli import __version__
 from gammapy_hli.run.hashing import document_hash
 from gammapy_hli.run.manifest import Manifest
 
@@ -23,11 +22,6 @@ PREFIXES = {
 #: Pairs of product and input of one step that are listed one by one. More would fill the document with what "used" and
 #: "wasGeneratedBy" say already: every product of a step derives from all that the step used.
 MOST_DERIVATIONS = 10_000
-
-
-def header_record(step: str, recipe_key: str) -> dict[str, str]:
-    """What a product says of itself, under FITS keywords: no time, host or path, so that equal work is equal bytes."""
-    return {"CREATOR": f"gammapy_hli {__version__}", "HLISTEP": step, "HLIKEY": recipe_key[:16]}
 
 
 def provenance_document(manifests: Iterable[Manifest], config_text: str | None = None) -> dict[str, Any]:

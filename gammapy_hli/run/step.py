@@ -11,10 +11,21 @@ _NOT_IN_KEYS = frozenset({"n_jobs", "progress", "log_level", "log_file", "outdir
 
 @dataclass(frozen=True)
 class Option:
-    """The value of an option as canonical text, and where it was set (``default``, ``crab.yaml:7:17``)."""
+    """The value of an option.
+
+    Attributes
+    ----------
+    text : str
+        Canonical text: equal settings have equal texts.
+    origin : str
+        Where it was set (``default``, ``crab.yaml:7:17``).
+    is_path : bool
+        Whether it names input files: where they stand says nothing about what is in them.
+    """
 
     text: str
     origin: str = "default"
+    is_path: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from astropy.time import Time
 
 from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.file_record import without_record
 from gammapy_hli.base.summary import Summary
 
 #: Column -> (numpy kind, unit, description); the order is that of the file.
@@ -132,7 +133,7 @@ class ObservationTable(Summary):
         except Exception as error:  # astropy raises many kinds
             raise InputError(f"{path}: no observation table in ECSV ({error}).") from None
         try:
-            return cls.from_columns({name: table[name] for name in table.colnames}, table.meta)
+            return cls.from_columns({name: table[name] for name in table.colnames}, without_record(table.meta))
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 

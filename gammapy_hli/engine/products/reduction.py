@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.file_record import without_record
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.datasets_yaml import FILE_NAME, read_datasets, write_datasets
@@ -162,6 +163,7 @@ class Reduction(Summary):
             info = Table.read(folder / INFO_FILE, format="ascii.ecsv", fill_values=None)
         except Exception as error:  # astropy raises many kinds
             raise InputError(f"{folder / INFO_FILE}: cannot be read ({error}); run the reduction again") from None
+        info.meta = without_record(info.meta)
         for name in _TEXT:
             info[name] = info[name].astype(str)
         mask = folder / EXCLUSION_FILE

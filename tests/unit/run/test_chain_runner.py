@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gammapy_hli import __version__
 from gammapy_hli.base.errors import (
     FolderError,
     InputError,
@@ -19,6 +20,7 @@ from gammapy_hli.base.errors import (
     StepError,
     Terminated,
 )
+from gammapy_hli.base.file_record import read_record
 from gammapy_hli.run.chain_runner import Wish, chain_status, plan_chain, run_chain
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.run.lock import FolderLock
@@ -425,18 +427,46 @@ def test_items_of_an_interrupted_step_are_used_again(tmp_path):
     assert read_manifest(tmp_path / "one").items == {"a": "key-a", "b": "key-b", "c": "key-c"}
 
 
-def test_header_record_depends_on_options_and_on_nothing_else(tmp_path):
-    headers = []
+class WritesYaml(Join):
+    """Writes a file that has room for a record."""
 
-    class Header(Join):
-        def run(self, context, **inputs):
-            headers.append(dict(context.header))
-            return "x"
+    def write_product(self, product, folder):
+        (folder / "a.yaml").write_text("a: 1\n")
 
-    for word, folder in (("1", "a"), ("1", "b"), ("2", "c")):
-        run_chain([Step("one", Header("1"), {"one.word": Option(word)})], outdir=tmp_path / folder)
-    assert headers[0] == headers[1] != headers[2]
-    assert headers[0]["HLISTEP"] == "one"
+
+def record_of(folder, word="1", content="events", name="events.fits", before="1"):
+    """The record in the product of the second of two steps; the first one reads a file."""
+    folder.mkdir()
+    data = folder / name
+    data.write_text(content)
+    options = {"one.word": Option(before), "one.file": Option(str(data), "x", True)}
+    first = Step("one", Join("1"), options, files=(data,))
+    second = Step("two", WritesYaml("2"), {"two.word": Option(word), "two.n_jobs": Option("7")}, {"ones": "one"})
+    run_chain([first, second], outdir=folder / "out")
+    return read_record(folder / "out" / "two" / "a.yaml")
+
+
+def test_header_record_tells_configuration_and_data_and_nothing_of_the_place(tmp_path):
+    record = record_of(tmp_path / "a")
+    assert record["CREATOR"] == f"gammapy_hli {__version__}"
+    assert record["HLISTEP"] == "two"
+    assert record_of(tmp_path / "b", name="renamed.fits") == record
+    assert record_of(tmp_path / "c", word="2")["HLICONF"] != record["HLICONF"]
+    assert record_of(tmp_path / "d", before="2")["HLICONF"] != record["HLICONF"]
+    other = record_of(tmp_path / "e", content="more events")
+    assert other["HLICONF"] == record["HLICONF"]
+    assert other["HLIKEY"] != record["HLIKEY"]
+
+
+def test_a_given_product_has_the_key_of_its_content(tmp_path):
+    keys = []
+    for folder in (tmp_path / "a", None, tmp_path / "c"):
+        steps = chain()
+        store = ProductStore(steps, folder)
+        if folder:
+            folder.mkdir()
+        keys.append(store.give(steps[0], "same" if folder != tmp_path / "c" else "other").work_key)
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_provenance_is_prov_json(tmp_path):
