@@ -14,11 +14,12 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
-from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood, SourceTerm
+from gammapy_hli.engine.fit.likelihood import AnyDataset, Calibration, GroupTerm, Likelihood, SourceTerm
 from gammapy_hli.engine.fit.map_compile import (
     EvaluatorCache,
     background_datasets,
     find_kinks,
+    free_parameters,
     is_background,
     limit_positions,
     make_map_terms,
@@ -27,7 +28,9 @@ from gammapy_hli.engine.fit.map_compile import (
 )
 from gammapy_hli.engine.fit.parameters import ParameterMap, map_parameters
 from gammapy_hli.engine.fit.prior import collect_priors
+from gammapy_hli.engine.models.nuisance import Nuisance, nuisance_of
 from gammapy_hli.engine.models.parameter import Parameter
+from gammapy_hli.engine.predict.calibration import compile_spectrum
 from gammapy_hli.engine.predict.spectrum import FoldGroup, Mask, group_datasets, used_bins
 from gammapy_hli.engine.stats.wstat import WstatBins
 
@@ -39,6 +42,7 @@ def compile(
     models: Iterable[Any],
     *,
     energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
     cache: EvaluatorCache | None = None,
 ) -> Likelihood:
     """The likelihood of spectrum and map datasets under sky models.
@@ -53,6 +57,8 @@ def compile(
         the models.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies of the fit: bins that lie entirely inside.
+    nuisances : sequence of Nuisance
+        Those for other datasets play no role.
     cache : dict, optional
         Keeps responses of sources in maps from one call to the next, for sources that have not moved in between; for
         the same datasets only.
@@ -64,11 +70,13 @@ def compile(
     Raises
     ------
     InputError
-        A model is for datasets none of which is there, or has a free parameter without a finite value; a source of a
-        map has no spatial model, or lies outside of all maps.
+        Two datasets have one name; a model is for datasets none of which is there, or has a free parameter without a
+        finite value; a source of a map has no spatial model, or lies outside of all maps.
     """
     datasets = tuple(datasets)
-    return compile_bins(datasets, models, [_used(dataset, energy_range) for dataset in datasets], cache)
+    require_unique_names(datasets)
+    masks = [_used(dataset, energy_range) for dataset in datasets]
+    return compile_bins(datasets, models, masks, cache, nuisances=nuisances)
 
 
 def compile_bins(
@@ -76,6 +84,8 @@ def compile_bins(
     models: Iterable[Any],
     masks: Sequence[Mask],
     cache: EvaluatorCache | None = None,
+    *,
+    nuisances: Sequence[Nuisance] = (),
 ) -> Likelihood:
     """As `compile`, with the bins to use given one by one: bool arrays (ne,) or (ne, ny, nx), one a dataset."""
     datasets, masks = tuple(datasets), tuple(masks)
@@ -84,12 +94,14 @@ def compile_bins(
     seen = {model.name: _seen_datasets(model, datasets) for model in sources}
     backgrounds = tuple(model for model in models if is_background(model))
     seen |= {model.name: background_datasets(model, datasets) for model in backgrounds}
-    parameters = map_parameters(_named_parameters(models, seen, map_numbers(datasets)))
+    own = tuple(nuisance_of(nuisances, dataset.name) for dataset in datasets)
+    parameters = map_parameters([*_named_parameters(models, seen, map_numbers(datasets)), *_named_nuisances(own)])
     places = {
         model.name: np.array([parameters.place(p) for p in model.spectral.parameters], dtype=np.intp)
         for model in sources
     }
-    maps = make_map_terms(datasets, (*sources, *backgrounds), masks, seen, parameters, {} if cache is None else cache)
+    cache = {} if cache is None else cache
+    maps = make_map_terms(datasets, (*sources, *backgrounds), masks, seen, parameters, own, cache)
     lower, upper, is_temporary = limit_positions(sources, maps, parameters)
     parameters = replace(parameters, lower=lower, upper=upper)
     # a map has no used bins where spectra are put into groups, so that datasets keep their numbers
@@ -101,11 +113,12 @@ def compile_bins(
         masks=masks,
         parameters=parameters,
         groups=tuple(
-            _group_term(fold, all_spectra, sources, seen, parameters, places)
-            for fold in group_datasets(all_spectra, spectra)
+            _group_term(fold, all_spectra, sources, seen, parameters, own[fold.members[0]])
+            for fold in group_datasets(all_spectra, spectra, [None if each is None else each.name for each in own])
         ),
         prior=collect_priors(parameters.names, parameters.parameters),
         spectra={model.name: (model.spectral, places[model.name], seen[model.name]) for model in sources},
+        calibrations=tuple(_calibration(each, parameters) for each in own),
         maps=maps,
         is_rough=np.array([".spatial." in name for name in parameters.free_names], dtype=bool),
         is_kinked=find_kinks(maps, len(parameters.free)),
@@ -144,6 +157,31 @@ def _named_parameters(
     return named
 
 
+def _named_nuisances(own: Sequence[Nuisance | None]) -> list[tuple[str, Parameter]]:
+    """Parameters of the nuisances that datasets have, each once."""
+    found = {each.name: each for each in own if each is not None}
+    return [pair for each in found.values() for pair in each.named_parameters()]
+
+
+def _calibration(nuisance: Nuisance | None, parameters: ParameterMap) -> Calibration:
+    """Places of the norm and of the energy scale of a dataset, -1 for none."""
+    kinds = (None, None) if nuisance is None else (nuisance.norm, nuisance.energy_scale)
+    norm, scale = (-1 if parameter is None else parameters.place(parameter) for parameter in kinds)
+    return norm, scale
+
+
+def require_unique_names(datasets: Sequence[AnyDataset]) -> None:
+    """Raise InputError where two datasets have one name, so that results could not tell them apart."""
+    names = [dataset.name for dataset in datasets]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise InputError(
+            f"{names.count(twice[0])} datasets are named {twice[0]!r}{' (and others too)' if len(twice) > 1 else ''}; "
+            "every dataset of a fit needs a name of its own. Reductions with labels of their own (reduction@hess, "
+            "reduction@magic) put the label before the run number."
+        )
+
+
 def _seen_datasets(model: Any, datasets: Sequence[AnyDataset]) -> tuple[int, ...]:
     """Numbers of the datasets in which a model counts."""
     if not model.datasets_names:
@@ -164,26 +202,23 @@ def _group_term(
     models: Sequence[Any],
     seen: dict[str, tuple[int, ...]],
     parameters: ParameterMap,
-    places: dict[str, np.ndarray],
+    nuisance: Nuisance | None,
 ) -> GroupTerm:
     sources = []
+    more = () if nuisance is None else nuisance.parameters
     for model in models:
         columns = fold.columns(seen[model.name])
         if not columns.any():
             continue
-        rank = np.searchsorted(parameters.free, places[model.name])
-        rank = np.minimum(rank, max(len(parameters.free) - 1, 0))
-        is_free = (
-            parameters.free[rank] == places[model.name] if len(parameters.free) else np.zeros(len(rank), dtype=bool)
-        )
+        own = free_parameters([*model.spectral.parameters, *more], parameters)
         sources.append(
             SourceTerm(
                 name=model.name,
-                spectrum=model.spectral.compile(fold.edges),
+                spectrum=compile_spectrum(model.spectral, fold.edges, nuisance),
                 matrix=fold.matrix if columns.all() else np.where(columns, fold.matrix, 0.0),
-                places=places[model.name],
-                jacobian_rows=np.flatnonzero(is_free),
-                free_places=rank[is_free],
+                places=own.places,
+                jacobian_rows=own.rows,
+                free_places=own.free_places,
             )
         )
     gathered = {name: _gather(fold, datasets, name) for name in _counts_of(fold.statistic)}

@@ -14,6 +14,7 @@ from gammapy_hli.engine.fit.map_term import MapTerm
 from gammapy_hli.engine.fit.parameters import ParameterMap
 from gammapy_hli.engine.fit.prior import PriorTerms
 from gammapy_hli.engine.models.spectral.base import CompiledSpectrum
+from gammapy_hli.engine.predict.calibration import calibrated_flux
 from gammapy_hli.engine.predict.spectrum import FoldGroup, Mask, response_matrix
 from gammapy_hli.engine.stats.cash import cash_deviance, cash_terms
 from gammapy_hli.engine.stats.wstat import WstatBins
@@ -27,14 +28,16 @@ ROUGH_STEP = 0.1
 KINK = 0.2
 """One-sided second derivatives that differ by more than this part stand on two sides of a kink."""
 AnyDataset = SpectrumDataset | MapDataset
+Calibration = tuple[int, int]
+"""Places of the norm and of the energy scale of a dataset among all parameters; -1 for one that there is not."""
 
 
 @dataclass(frozen=True, eq=False)
 class SourceTerm:
     """One source in one group: its spectrum on the true-energy bins and the response of the datasets that see it.
 
-    ``places`` are the places of its parameters in the ParameterMap; ``jacobian_rows`` and ``free_places`` pick those of
-    them that are free and say where they stand among the free parameters.
+    ``places`` are the places of its parameters, those of nuisances last, in the ParameterMap; ``jacobian_rows`` and
+    ``free_places`` pick those of them that are free and say where they stand among the free parameters.
     """
 
     name: str
@@ -104,6 +107,10 @@ class Likelihood(Summary):
     parameters : ParameterMap
     groups : tuple of GroupTerm
         All spectra.
+    spectra : mapping of str to (model, places, numbers)
+        For each source its spectral model, the places of its parameters, and the datasets in which it counts.
+    calibrations : tuple of (int, int)
+        Places of the nuisances of each dataset, see `Calibration`; empty where no dataset has any.
     maps : tuple of MapTerm
         All maps.
     is_rough : bool array (n_free,), or None
@@ -120,6 +127,7 @@ class Likelihood(Summary):
     groups: tuple[GroupTerm, ...]
     prior: PriorTerms
     spectra: Mapping[str, tuple[object, NDArray[np.intp], tuple[int, ...]]]
+    calibrations: tuple[Calibration, ...] = ()
     maps: tuple[MapTerm, ...] = ()
     is_rough: NDArray[np.bool_] | None = None
     is_kinked: NDArray[np.bool_] | None = None
@@ -208,7 +216,8 @@ class Likelihood(Summary):
     def gauss_newton(self, theta: Array) -> Array:
         """Approximate second derivatives, without those of the spectra themselves, (n_free, n_free)."""
         values = self.parameters.fill(np.asarray(theta, dtype=float))
-        matrix = np.diag(self.prior.curvature(values)[self.parameters.free])
+        # a prior that falls off (log-uniform) has no place in a matrix that is to be positive
+        matrix = np.diag(np.maximum(self.prior.curvature(values)[self.parameters.free], 0.0))
         with np.errstate(all="ignore"):
             for group in self.groups:
                 jacobian = np.zeros((len(theta), group.fold.matrix.shape[1]))
@@ -288,7 +297,9 @@ class Likelihood(Summary):
                     dataset = self.datasets[number]
                     if isinstance(dataset, MapDataset):
                         continue
-                    flux = spectral.bin_flux(dataset.energy_true.edges_value("TeV"), values[places])  # type: ignore[attr-defined]
+                    norm, scale = self.calibration(number, values)
+                    edges = dataset.energy_true.edges_value("TeV")
+                    flux = calibrated_flux(spectral, edges, values[places], norm, scale)
                     found[name][dataset.name] = flux @ response_matrix(dataset)
             for term in self.maps:
                 for name, counts in term.npred_per_source(values).items():
@@ -326,6 +337,11 @@ class Likelihood(Summary):
                 given = dataset.background
                 found[dataset.name] = np.zeros(dataset.energy.nbin) if given is None else np.array(given)
         return found
+
+    def calibration(self, number: int, values: Array) -> tuple[float, float]:
+        """Norm and energy scale of a dataset, by number, for values of all parameters."""
+        norm, scale = self.calibrations[number] if self.calibrations else (-1, -1)
+        return (1.0 if norm < 0 else float(values[norm])), (0.0 if scale < 0 else float(values[scale]))
 
     def _signal(self, group: GroupTerm, values: Array) -> Array:
         signal = np.zeros(group.fold.matrix.shape[1])

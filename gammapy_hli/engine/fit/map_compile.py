@@ -19,8 +19,10 @@ from gammapy_hli.engine.fit.map_view import FreeParameters
 from gammapy_hli.engine.fit.parameters import ParameterMap
 from gammapy_hli.engine.geom.sphere import from_icrs, to_icrs
 from gammapy_hli.engine.models.background import FoVBackgroundModel
+from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.template_background import TemplateNPredModel
+from gammapy_hli.engine.predict.calibration import compile_spectrum
 from gammapy_hli.engine.predict.map import MapEvaluator
 from gammapy_hli.engine.predict.map_background import BackgroundFactor, template_counts
 from gammapy_hli.engine.predict.map_response import MARGIN
@@ -85,6 +87,7 @@ def make_map_terms(
     masks: Sequence[Mask],
     seen: Mapping[str, Sequence[int]],
     parameters: ParameterMap,
+    nuisances: Sequence[Nuisance | None],
     cache: EvaluatorCache,
 ) -> tuple[MapTerm, ...]:
     """The terms of all map datasets.
@@ -98,6 +101,8 @@ def make_map_terms(
     seen : mapping
         For each model the numbers of the datasets in which it counts.
     parameters : ParameterMap
+    nuisances : sequence of Nuisance or None
+        Of each dataset.
     cache : dict
         Evaluators of sources that have not moved are taken from here; new ones are put here.
 
@@ -106,10 +111,11 @@ def make_map_terms(
     InputError
         A source with free parameters reaches none of its datasets, or has no spatial model.
     """
-    spectra: dict[tuple[str, bytes], Any] = {}
+    spectra: dict[tuple[str, bytes, int], Any] = {}
     terms = []
     for number in map_numbers(datasets):
-        dataset, mask = datasets[number], masks[number]
+        dataset, mask, nuisance = datasets[number], masks[number], nuisances[number]
+        more = () if nuisance is None else nuisance.parameters
         here = [model for model in models if number in seen[model.name]]
         sources = []
         for model in here if mask.any() else ():
@@ -118,8 +124,8 @@ def make_map_terms(
             evaluator = _evaluator(model, dataset, number, cache)
             if not evaluator.is_inside:
                 continue
-            key = (model.name, evaluator.edges.tobytes())
-            spectrum = spectra.get(key) or model.spectral.compile(evaluator.edges)
+            key = (model.name, evaluator.edges.tobytes(), id(nuisance))
+            spectrum = spectra.get(key) or compile_spectrum(model.spectral, evaluator.edges, nuisance)
             spectra[key] = spectrum
             spatial = model.spatial.parameters
             sources.append(
@@ -127,7 +133,7 @@ def make_map_terms(
                     name=model.name,
                     evaluator=evaluator,
                     spectrum=spectrum,
-                    spectral=free_parameters(model.spectral.parameters, parameters),
+                    spectral=free_parameters([*model.spectral.parameters, *more], parameters),
                     spatial=free_parameters(spatial, parameters),
                     spatial_bounds=_bounds(spatial),
                 )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.fit.prior import prior_bounds, require_usable
 from gammapy_hli.engine.models.parameter import Parameter
 
 Array = NDArray[np.float64]
@@ -28,7 +29,7 @@ class ParameterMap:
     values : array (n_all,)
         At the start.
     lower, upper : arrays (n_free,)
-        Bounds; infinite where there is none.
+        Bounds, those of priors included; infinite where there is none.
     """
 
     names: tuple[str, ...]
@@ -66,18 +67,21 @@ def map_parameters(named: Sequence[tuple[str, Parameter]]) -> ParameterMap:
     Raises
     ------
     InputError
-        A free parameter has no finite value, or bounds that exclude each other.
+        A free parameter has no finite value, or bounds that exclude each other; a prior that is none.
     """
     names: list[str] = []
     parameters: list[Parameter] = []
     for name, parameter in named:
         if not any(parameter is known for known in parameters):
+            require_usable(name, parameter.prior)
             names.append(name)
             parameters.append(parameter)
     free = [k for k, parameter in enumerate(parameters) if not parameter.frozen]
     lower = np.array([parameters[k].min for k in free], dtype=float)
     upper = np.array([parameters[k].max for k in free], dtype=float)
     lower, upper = np.where(np.isnan(lower), -np.inf, lower), np.where(np.isnan(upper), np.inf, upper)
+    allowed = np.array([prior_bounds(parameters[k].prior) for k in free]).reshape(-1, 2)
+    lower, upper = np.maximum(lower, allowed[:, 0]), np.minimum(upper, allowed[:, 1])
     for k, low, high in zip(free, lower, upper, strict=True):
         if not np.isfinite(parameters[k].value):
             raise InputError(
@@ -85,7 +89,8 @@ def map_parameters(named: Sequence[tuple[str, Parameter]]) -> ParameterMap:
             )
         if low >= high:
             raise InputError(
-                f"parameter {names[k]} has min {low:g} and max {high:g}; min must be smaller, or freeze it"
+                f"parameter {names[k]} has min {low:g} and max {high:g}{_with_prior(parameters[k])}; min must be "
+                "smaller, or freeze it"
             )
     return ParameterMap(
         names=tuple(names),
@@ -95,3 +100,8 @@ def map_parameters(named: Sequence[tuple[str, Parameter]]) -> ParameterMap:
         lower=lower,
         upper=upper,
     )
+
+
+def _with_prior(parameter: Parameter) -> str:
+    """Words where a prior has its part in the bounds."""
+    return "" if prior_bounds(parameter.prior) == (-np.inf, np.inf) else " together with its prior"

@@ -11,7 +11,8 @@ from gammapy_hli.engine.models.background import FoVBackgroundModel
 from gammapy_hli.engine.models.catalogue import resolve_tag
 from gammapy_hli.engine.models.check import ModelChecker
 from gammapy_hli.engine.models.entries import ModelEntry
-from gammapy_hli.engine.models.parameter import Parameter, Prior
+from gammapy_hli.engine.models.parameter import Parameter
+from gammapy_hli.engine.models.prior import Prior
 from gammapy_hli.engine.models.sky_model import AnyModel, Models, SkyModel
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.specs import ComponentSpec, ModelSpec, ParameterSpec
@@ -39,6 +40,14 @@ def make_spectral(type: str, **values: Any) -> SpectralModel:
     return spectral_class(resolve_tag(type, "spectral"))(**values)
 
 
+class _Misfit(InputError):
+    """What does not fit, and the component that it is about."""
+
+    def __init__(self, message: str, spec: ComponentSpec):
+        super().__init__(message)
+        self.spec = spec
+
+
 def build_models(specs: list[ModelSpec], checker: ModelChecker, strict_links: bool) -> Models:
     """The models of the specifications.
 
@@ -62,7 +71,8 @@ def build_models(specs: list[ModelSpec], checker: ModelChecker, strict_links: bo
         try:
             made.append(_build_model(spec))
         except InputError as error:
-            checker.report(spec.node, spec.path, str(error))
+            place = error.spec if isinstance(error, _Misfit) else spec
+            checker.report(place.node, place.path, str(error))
     if checker.problems:
         raise ConfigError(checker.problems)
     models = Models(made)
@@ -99,8 +109,12 @@ def build_spectral(spec: ComponentSpec) -> SpectralModel:
         elif option.type == "quantities":
             value = u.Quantity(*value)
         options[option.name] = value
-    model = spectral_class(spec.entry).build(options)
-    _set_parameters(model, spec)
+    try:
+        model = spectral_class(spec.entry).build(options)
+        _set_parameters(model, spec)
+        model.check_values()
+    except InputError as error:
+        raise _Misfit(str(error), spec) from error
     return model
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from gammapy_hli.base.errors import InputError, Problem
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.yaml_reader import Node
-from gammapy_hli.engine.models.catalogue import BACKGROUND, CATALOGUE, resolve_tag
+from gammapy_hli.engine.models.catalogue import BACKGROUND, CATALOGUE, SPECTRAL, resolve_tag
 from gammapy_hli.engine.models.entries import Kind, ModelEntry, OptionEntry, ParameterEntry
+from gammapy_hli.engine.models.prior_check import check_prior, check_value_in_prior
 from gammapy_hli.engine.models.specs import ComponentSpec, ModelSpec, ParameterSpec
 from gammapy_hli.engine.models.units import convert, split_text
 
@@ -25,11 +26,9 @@ _SOURCE_KEYS = (*_COMPONENTS, "datasets_names", "apply_irf")
 _PARAMETER_KEYS = ("value", "unit", "min", "max", "frozen", "error", "prior", "link")
 _SCAN_KEYS = ("scan_min", "scan_max", "scan_n_values", "scan_n_sigma", "scan_values")
 _IGNORED_KEYS = ("name", "interp", "scale_method", "scale_transform", "scale", "factor", *_SCAN_KEYS)  # gammapy's own
-_SHORT_PRIORS = {
-    "gauss": ("GaussianPrior", {"mean": "mu", "sigma": "sigma"}),
-    "uniform": ("UniformPrior", {"min": "min", "max": "max"}),
-}
 _IRFS = ("exposure", "psf", "edisp")
+ABSORPTION = "ebl"
+"""Key of a spectrum that multiplies it with the absorption by the extragalactic background light."""
 
 
 def as_node(value: Any, file: str = "") -> Node:
@@ -172,6 +171,8 @@ class ModelChecker:
         entry = self._entry(node, entries.get("type"), kind, path)
         if entry is None:
             return None
+        if kind == "spectral" and entry.unit and entries.get(ABSORPTION, Node(None, "", 0, 0)).value is not None:
+            return self._absorbed(node, entries, path)
         spec = ComponentSpec(node, path, entry)
         for option in entry.options:
             if option.name in entries:
@@ -182,13 +183,29 @@ class ModelChecker:
         for key, child in entries.items():
             if key in table:
                 spec.parameters[key] = self._parameter(child, table[key], f"{path}.{key}", needs_unit=True)
-            elif key not in ("type", "parameters", *entry.option_names):
+            elif key not in ("type", "parameters", *entry.option_names) and (key != ABSORPTION or not entry.unit):
                 self._unknown_parameter(node, key, entry, table, path)
-        for name, child in self._listed(entries.get("parameters"), path):
+        for name, child in self.listed(entries.get("parameters"), path):
             if name in table:
                 spec.parameters[name] = self._parameter(child, table[name], f"{path}.{name}", needs_unit=False)
             else:
                 self._unknown_parameter(child, name, entry, table, path, child.value["name"])
+        return spec
+
+    def _absorbed(self, node: Node, entries: dict[str, Node], path: str) -> ComponentSpec:
+        """The product of a spectrum and the factor of its key ``ebl``: gammapy's compound model."""
+        own = {key: child for key, child in entries.items() if key != ABSORPTION}
+        bare = Node(own, node.file, node.line, node.column, node.text, key_nodes=node.key_nodes)
+        given = entries[ABSORPTION]
+        fields = {**self._mapping(given, f"{path}.{ABSORPTION}", "{reference: dominguez, redshift: 0.1}")}
+        fields.setdefault("type", as_node("ebl-norm"))
+        factor = Node(fields, given.file, given.line, given.column, given.text, key_nodes=given.key_nodes)
+        spec = ComponentSpec(node, path, SPECTRAL["CompoundSpectralModel"])
+        spec.options = {
+            "model1": self.component(bare, "spectral", path),
+            "model2": self.component(factor, "spectral", f"{path}.{ABSORPTION}"),
+            "operator": "mul",
+        }
         return spec
 
     def _entry(self, node: Node, type_node: Node | None, kind: Kind, path: str) -> ModelEntry | None:
@@ -223,7 +240,7 @@ class ModelChecker:
         message = f"{entry.tag} has no parameter {key!r}.{did_you_mean(key, [*known, 'type'])} It has: {listed}."
         self.report(place, f"{path}.{key}", message, "unknown-key")
 
-    def _listed(self, node: Node | None, path: str) -> Iterable[tuple[str, Node]]:
+    def listed(self, node: Node | None, path: str) -> Iterable[tuple[str, Node]]:
         """Name and node of each entry of gammapy's list of parameters."""
         if node is None or node.value is None:
             return
@@ -247,7 +264,7 @@ class ModelChecker:
     def _parameter(self, node: Node, entry: ParameterEntry, path: str, needs_unit: bool) -> ParameterSpec:
         spec = ParameterSpec(node, path)
         if not isinstance(node.value, dict):
-            spec.value = self._number(node, entry, path, "", needs_unit)
+            spec.value = self.number(node, entry, path, "", needs_unit)
             self._check_bounds(spec, entry)
             return spec
         fields = node.value
@@ -256,7 +273,7 @@ class ModelChecker:
         for key in ("value", "min", "max", "error"):
             if key in fields and fields[key].value is not None:
                 has_no_unit_to_miss = key != "value" and fields[key].value == 0
-                number = self._number(
+                number = self.number(
                     fields[key], entry, path if key == "value" else f"{path}.{key}", str(given),
                     needs_unit and not has_no_unit_to_miss, allows_nan=key in ("min", "max") or not needs_unit,
                 )  # fmt: skip
@@ -266,11 +283,11 @@ class ModelChecker:
             fields.get("link"), str, f"{path}.link", "the name of a parameter, e.g. crab.spectral.index"
         )
         if "prior" in fields and fields["prior"].value is not None:
-            spec.prior = self._prior(fields["prior"], entry, f"{path}.prior")
+            spec.prior = check_prior(self, fields["prior"], entry, f"{path}.prior")
         self._check_bounds(spec, entry)
         return spec
 
-    def _number(
+    def number(
         self, node: Node, entry: ParameterEntry, path: str, unit: str, needs_unit: bool, allows_nan: bool = False
     ) -> float | None:
         """The number in the unit of the table; None, with a problem, where it is none."""
@@ -306,40 +323,8 @@ class ModelChecker:
         elif value < low or value > high:
             side = f"below min {low:g}" if value < low else f"above max {high:g}"
             self.report(spec.node, spec.path, f"value {value:g}{unit} is {side}{unit}", "range")
-
-    def _prior(self, node: Node, entry: ParameterEntry, path: str) -> tuple[str, dict[str, float], float] | None:
-        """gammapy's {type, parameters, weight} or the short {gauss: {mean, sigma}}."""
-        fields = self._mapping(node, path, "a prior such as {gauss: {mean: 2, sigma: 0.1}}")
-        if "type" in fields:
-            numbers = {}
-            for name, child in self._listed(fields.get("parameters"), path):
-                unit = child.value["unit"].value if "unit" in child.value else ""
-                given = ParameterEntry(name, 0.0, entry.unit if unit else "")
-                number = self._number(child.value["value"], given, f"{path}.{name}", unit or "", False)
-                numbers[name] = 0.0 if number is None else number
-            weight = fields["weight"].value if "weight" in fields else 1.0
-            return str(fields["type"].value), numbers, float(weight)
-        for key, child in fields.items():
-            if key not in _SHORT_PRIORS:
-                hint = did_you_mean(key, _SHORT_PRIORS)
-                self.report(
-                    node.key_nodes.get(key, node),
-                    path,
-                    f"unknown prior {key!r}.{hint} Allowed: {', '.join(_SHORT_PRIORS)}.",
-                )
-                return None
-            tag, names = _SHORT_PRIORS[key]
-            values = self._mapping(child, f"{path}.{key}", f"{' and '.join(names)}")
-            if set(values) != set(names):
-                self.report(
-                    child, f"{path}.{key}", f"has {', '.join(values) or 'nothing'}; expected {' and '.join(names)}"
-                )
-                return None
-            found = {
-                new: self._number(values[old], entry, f"{path}.{key}.{old}", "", False) for old, new in names.items()
-            }
-            return tag, {name: 0.0 if number is None else number for name, number in found.items()}, 1.0
-        return None
+        elif spec.prior is not None and (problem := check_value_in_prior(value, spec.prior, entry.unit)):
+            self.report(spec.node, spec.path, problem, "range")
 
     # --- options and small values ---------------------------------------------------------------------------------
     def _option(self, node: Node, option: OptionEntry, path: str) -> Any:
@@ -362,8 +347,7 @@ class ModelChecker:
         """Numbers and unit of ``{data: [0.1, 1], unit: TeV}`` or ``[0.1 TeV, 1 TeV]``; all in the unit of the first."""
         try:
             if isinstance(node.value, dict) and set(node.value) == {"data", "unit"}:
-                numbers = [float(child.value) for child in node.value["data"].value]
-                return numbers, str(node.value["unit"].value or "")
+                return _numbers(node.value["data"]), str(node.value["unit"].value or "")
             if isinstance(node.value, list) and node.value:
                 pairs = [split_text(str(child.value)) for child in node.value]
                 unit = pairs[0][1]
@@ -415,6 +399,11 @@ class ModelChecker:
             if key not in known and key not in silent:
                 message = f"unknown key {key!r} of {what}.{did_you_mean(key, known)} Allowed: {', '.join(known)}."
                 self.report(node.key_nodes.get(key, node), f"{path}.{key}", message, "unknown-key")
+
+
+def _numbers(node: Node) -> list[Any]:
+    """Numbers of a list, or of lists in a list."""
+    return [_numbers(child) if isinstance(child.value, list) else float(child.value) for child in node.value]
 
 
 def _shown(value: Any) -> str:

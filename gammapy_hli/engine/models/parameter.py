@@ -1,8 +1,7 @@
 """A parameter of a model: a value in the unit of the engine, with bounds, error and whether a fit moves it."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import astropy.units as u
@@ -11,27 +10,10 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.models.entries import ParameterEntry
+from gammapy_hli.engine.models.prior import Prior
 from gammapy_hli.engine.models.units import to_unit
 
 __all__ = ["Parameter", "Parameters", "Prior"]
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What is known of a parameter beforehand, kept as it stands in gammapy's files.
-
-    Attributes
-    ----------
-    type : str
-        gammapy's name: 'GaussianPrior' (mu, sigma), 'UniformPrior' (min, max), ...
-    parameters : mapping of str to float
-        In the unit of the parameter.
-    weight : float
-    """
-
-    type: str
-    parameters: Mapping[str, float] = field(default_factory=dict)
-    weight: float = 1.0
 
 
 class Parameter(Summary):

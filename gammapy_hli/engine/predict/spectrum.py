@@ -73,19 +73,23 @@ class FoldGroup:
         return np.isin(self.member, np.asarray(numbers, dtype=np.intp))
 
 
-def group_datasets(datasets: Sequence[SpectrumDataset], masks: Sequence[Mask]) -> tuple[FoldGroup, ...]:
-    """Put datasets with equal true energies and statistic into groups; datasets without used bins are in none."""
-    kinds: list[tuple[str, Axis, list[int]]] = []
-    for number, (dataset, mask) in enumerate(zip(datasets, masks, strict=True)):
+def group_datasets(
+    datasets: Sequence[SpectrumDataset], masks: Sequence[Mask], labels: Sequence[str | None] | None = None
+) -> tuple[FoldGroup, ...]:
+    """Put datasets with equal true energies, statistic and label into groups; those without used bins are in none."""
+    kinds: list[tuple[tuple[str, str | None], Axis, list[int]]] = []
+    labels = [None] * len(datasets) if labels is None else labels
+    for number, (dataset, mask, label) in enumerate(zip(datasets, masks, labels, strict=True)):
         if not mask.any():
             continue
-        for statistic, axis, numbers in kinds:
-            if statistic == dataset.statistic and (axis is dataset.energy_true or _is_equal(axis, dataset.energy_true)):
+        own = dataset.statistic, label
+        for kind, axis, numbers in kinds:
+            if kind == own and (axis is dataset.energy_true or _is_equal(axis, dataset.energy_true)):
                 numbers.append(number)
                 break
         else:
-            kinds.append((dataset.statistic, dataset.energy_true, [number]))
-    return tuple(_group(statistic, axis, numbers, datasets, masks) for statistic, axis, numbers in kinds)
+            kinds.append((own, dataset.energy_true, [number]))
+    return tuple(_group(kind[0], axis, numbers, datasets, masks) for kind, axis, numbers in kinds)
 
 
 def _group(

@@ -63,6 +63,16 @@ class NumericSpectrum:
         self._nodes = model.prepare(self._grid.energy)
         self._factor = self._grid.energy**energy_power if energy_power else None
 
+    def at_scaled_energies(self, factor: float) -> "NumericSpectrum":
+        """The formula at energies times a factor, on the same grid.
+
+        Its integrals, times the factor, are those over the scaled bins; they change smoothly with the factor, as the
+        number of nodes does not.
+        """
+        scaled = copy.copy(self)
+        scaled._nodes = self._model.prepare(self._grid.energy * factor)
+        return scaled
+
     def flux(self, values: FloatArray) -> FloatArray:
         """Integral per bin, shape (n_bin,)."""
         dnde = self._model.dnde(self._nodes, values)
@@ -111,6 +121,9 @@ class SpectralModel(Summary):
     def build(cls, options: dict[str, Any]) -> Self:
         """The model at its defaults from the options of a file; quantities and nested models are made already."""
         return cls()
+
+    def check_values(self) -> None:
+        """Raise InputError where a value lies outside of what the model knows; most know no such limits."""
 
     # --- what a family defines ------------------------------------------------------------------------------------
     def prepare(self, energy: FloatArray) -> Any:

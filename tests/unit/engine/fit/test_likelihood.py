@@ -173,10 +173,23 @@ def test_bounds_that_exclude_each_other_are_an_error(mixed):
         compile(mixed, models)
 
 
-def test_a_prior_of_another_kind_is_an_error(mixed):
+@pytest.mark.parametrize(
+    ("prior", "match"),
+    [
+        (Prior("GeneralizedGaussianPrior", {"mu": 2, "sigma": 1, "eta": 0.5}), r"'GeneralizedGaussianPrior'.*knows"),
+        (Prior("UniformPior", {"min": 1, "max": 3}), r"'UniformPior'\. Did you mean 'UniformPrior'"),
+        (Prior("GaussianPrior", {"mu": 2, "sigma": -1}), r"crab\.spectral\.index: GaussianPrior: sigma -1 is not"),
+        (Prior("UniformPrior", {"min": 3, "max": 3}), "min 3 is not below max 3"),
+        (Prior("LogUniformPrior", {"min": 0, "max": 3}), "min 0 is not positive"),
+        (Prior("LogUniformPrior", {"min": 1}), "has no max; expected min and max"),
+        (Prior("GaussianPrior", {"mu": 2, "sigma": 1}, 0.0), "weight 0 is not positive"),
+    ],
+    ids=["not known", "misspelt", "sigma", "order", "logarithm of zero", "missing", "weight"],
+)
+def test_a_prior_that_is_none_is_an_error(mixed, prior, match):
     models = Models(power_law())
-    models.parameter("crab.spectral.index").prior = Prior("UniformPrior", {"min": 1, "max": 3})
-    with pytest.raises(InputError, match="UniformPrior"):
+    models.parameter("crab.spectral.index").prior = prior
+    with pytest.raises(InputError, match=match):
         compile(mixed, models)
 
 
