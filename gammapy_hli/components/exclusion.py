@@ -95,7 +95,39 @@ class Exclusion(Component):
         if not regions:
             return mask
         drawn = ExclusionMask.from_regions(regions, center, self.pixel, self.width)
-        return drawn if mask is None else mask & drawn
+        return drawn if mask is None else mask.joined(drawn)
+
+    def check_map(self, geometry: "WcsGeometry") -> list[str]:
+        """What is odd about the exclusion on a map, as sentences.
+
+        Raises
+        ------
+        ConfigError
+            The mask lies off the map, or nothing of the map is left for the background.
+        """
+        from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
+        from gammapy_hli.engine.geom.region_image import region_mask_on
+
+        told, where = [], f"the map of {geometry.words()}"
+        excluded = self.exclusion_on(geometry)
+        if self.mask is not None:
+            mask = ExclusionMask.read(self.mask)
+            covered = float(mask.covers(*geometry.icrs()).mean())
+            if covered == 0:
+                problem = f"{self.mask} covers no pixel of {where}"
+                raise ConfigError(
+                    self.problem("mask", problem, hint="take a mask of that sky, or correct the geometry")
+                )
+            if covered < 1:
+                told.append(f"{self.mask} covers {100 * covered:.1f} % of {where}; the rest is taken as allowed")
+        if excluded is not None and not excluded.on(geometry).any():
+            name = "regions" if self.regions else "models" if self.models is not None else "mask"
+            problem = f"all of {where} is excluded: nothing is left for the background"
+            raise ConfigError(self.problem(name, problem, hint="exclude less, or take a wider map"))
+        for spec in self.regions:
+            if not region_mask_on(geometry, make_regions(spec)).any():
+                told.append(f"region {spec.spec} excludes no pixel of {where}")
+        return told
 
     def exclusion_on(self, geometry: "WcsGeometry") -> "ExclusionMask | None":
         """The mask for maps: regions drawn on the map itself, a mask file by its nearest pixel; None for nothing."""

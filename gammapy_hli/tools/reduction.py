@@ -16,6 +16,7 @@ from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Choice, Quantity, Region
 from gammapy_hli.run.context import RunContext
+from gammapy_hli.tools.kept_runs import reduced_runs
 
 
 class ReductionTool(Tool):
@@ -24,6 +25,7 @@ class ReductionTool(Tool):
     section = "reduction"
     requires = ("observations",)
     produces = "datasets"
+    recipe_version = 2
 
     type = Choice(
         ("spectrum", "image", "map"),
@@ -148,12 +150,22 @@ class ReductionTool(Tool):
             except ValueError as error:
                 raise ConfigError(self.problem("on_region", str(error), code="region")) from None
         self.background.exclusion.check_inputs()
+        self._exclusion_oddities()
+
+    def _exclusion_oddities(self) -> list[str]:
+        """What is odd about the excluded sky of maps; ConfigError where they cannot be made with it."""
+        chosen = self.background.chosen("method")
+        if self.type == "spectrum" or self.geometry is None or chosen is None or not chosen.uses_exclusion:
+            return []
+        return list(self.background.exclusion.check_map(self.geometry.geometry()))
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._context = context or RunContext()
         self._observations = inputs["observations"]
         self._plan = self.spectrum_plan() if self.type == "spectrum" else self.map_plan()
         self._search_facts: dict[str, Any] = {}
+        for sentence in self._exclusion_oddities():
+            self._context.logger.warning(sentence)
         self._stacker = self._plan.stacker() if self.type != "spectrum" and self.stack else None
 
     def spectrum_plan(self) -> Any:
@@ -199,7 +211,7 @@ class ReductionTool(Tool):
         self._datasets: list[Any] = []
         self._facts: list[dict[str, Any]] = []
         has_failed = False
-        for outcome in self._context.map(partial(reduce_run, plan=self._plan), runs, label="reduction"):
+        for outcome in reduced_runs(self._context, runs, self._plan, partial(reduce_run, plan=self._plan)):
             if outcome.error is not None:
                 has_failed = True
                 dataset, facts = None, {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}

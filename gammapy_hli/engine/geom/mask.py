@@ -112,11 +112,21 @@ class ExclusionMask(Summary):
     def is_allowed(self, lon: Any, lat: Any) -> NDArray[np.bool_]:
         """Whether the nearest pixel of icrs directions is allowed; True outside. Bare numbers are in [rad]."""
         x, y = self._to_pixel(lon, lat)
-        with np.errstate(invalid="ignore"):
-            inside = (x > -0.5) & (x < self.data.shape[1] - 0.5) & (y > -0.5) & (y < self.data.shape[0] - 0.5)
+        inside = self._holds(x, y)
         column = np.rint(np.where(inside, x, 0)).astype(np.intp)
         row = np.rint(np.where(inside, y, 0)).astype(np.intp)
         return np.where(inside, self.data[row, column], True)
+
+    def covers(self, lon: Any, lat: Any) -> NDArray[np.bool_]:
+        """Whether icrs directions lie in the image. Bare numbers are in [rad]."""
+        return self._holds(*self._to_pixel(lon, lat))
+
+    def _holds(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        with np.errstate(invalid="ignore"):
+            inside: NDArray[np.bool_] = (
+                (x > -0.5) & (x < self.data.shape[1] - 0.5) & (y > -0.5) & (y < self.data.shape[0] - 0.5)
+            )
+        return inside
 
     def on(self, geometry: WcsGeometry) -> NDArray[np.bool_]:
         """Whether each pixel of a geometry is allowed, (ny, nx): by the nearest pixel of this mask, True outside.
@@ -160,10 +170,14 @@ class ExclusionMask(Summary):
         return np.asarray(icrs.ra.rad), np.asarray(icrs.dec.rad)
 
     def __and__(self, other: ExclusionMask) -> ExclusionMask:
-        """Mask on the grid of this one that excludes what either excludes."""
+        """Mask on the grid of this one that excludes what either excludes; what `other` excludes outside is lost."""
         rows, columns = np.indices(self.data.shape)
         icrs = SkyCoord(self.wcs.pixel_to_world(columns, rows)).icrs
         return ExclusionMask(self.data & other.is_allowed(icrs.ra.rad, icrs.dec.rad), self.wcs)
+
+    def joined(self, other: ExclusionMask) -> ExclusionMask:
+        """Mask that excludes what either excludes: on the grid of this one where that holds all of the other's."""
+        return self & other if self.covers(*other.excluded_directions()).all() else other & self
 
     def to_hdu(self) -> fits.PrimaryHDU:
         """FITS image of 1 (allowed) and 0 (excluded)."""

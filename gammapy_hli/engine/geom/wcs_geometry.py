@@ -230,6 +230,11 @@ class WcsGeometry(Summary):
             "shape": self.shape,
         }
 
+    def words(self) -> str:
+        """Size and place in words, for messages: "3 x 2 deg around 83.63, 22.01 deg icrs"."""
+        center, (width, height) = self.center.spherical, self.width.value
+        return f"{width:.4g} x {height:.4g} deg around {center.lon.deg:.6g}, {center.lat.deg:.6g} deg {self.frame}"
+
     def same_as(self, other: WcsGeometry) -> bool:
         """Whether the other geometry has the same pixels, to 1e-6 of a pixel at the reference direction."""
         return self.shape == other.shape and self._shift(other) == (0, 0)

@@ -10,7 +10,6 @@ import numpy as np
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.map import MapDataset
-from gammapy_hli.engine.geom.mask import ExclusionMask
 
 if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.observation import Observation
@@ -80,8 +79,7 @@ class FovBackground:
             raise ItemError("FoV background: the run has no background or no counts to normalize it to")
         allowed = plan.allowed_on(dataset.geometry)
         if self.only_inside_mask and plan.exclusion is not None:
-            nothing = ExclusionMask(np.zeros_like(plan.exclusion.data), plan.exclusion.wcs)
-            allowed = allowed & ~nothing.on(dataset.geometry)
+            allowed = allowed & plan.exclusion.covers(*dataset.geometry.icrs())
         norm = self.find_norm(dataset, allowed)
         factor = norm.norm * dataset.energy.center_value("TeV") ** -norm.tilt
         background = dataset.background * factor[:, np.newaxis, np.newaxis].astype(dataset.background.dtype)
