@@ -4,11 +4,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from gammapy_hli.components.ebl import EblAbsorption
 from gammapy_hli.core.option import NOT_GIVEN
+from gammapy_hli.core.slots import Slot
 from gammapy_hli.core.traits import Bool, Choice, List, ModelParameter, Path, Plain, Str
 from gammapy_hli.core.typed import ModelType
 from gammapy_hli.engine.models.catalogue import CATALOGUE
 from gammapy_hli.engine.models.entries import ModelEntry, OptionEntry, ParameterEntry
+
+_EBL_HELP = (
+    "Absorption by the extragalactic background light, {reference: dominguez, redshift: 0.116}: multiplies with "
+    "EBLAbsorptionNormSpectralModel; parameters are then model1.* (this spectrum) and model2.* (the absorption)."
+)
 
 
 def model_types(kind: str) -> Callable[[], list[ModelType]]:
@@ -23,6 +30,8 @@ def _types(kind: str) -> list[ModelType]:
 def _type(entry: ModelEntry) -> ModelType:
     options: dict[str, Any] = {parameter.name: _parameter_trait(parameter) for parameter in entry.parameters}
     options |= {option.name: _option_trait(option) for option in entry.options}
+    if entry.kind == "spectral" and entry.unit:
+        options["ebl"] = Slot(EblAbsorption, optional=True, help=_EBL_HELP)
     return ModelType(entry.tag, entry.short, options, entry.help)
 
 

@@ -16,7 +16,7 @@ Curve = Mapping[str, np.ndarray | str]
 Points = Mapping[str, np.ndarray]
 
 
-def plot_spectrum(curves: Sequence[Curve], points: Points | None) -> Figure:
+def plot_spectrum(curves: Sequence[Curve], points: Points | None, intrinsic: Points | None = None) -> Figure:
     """E² dN/dE of models and flux points; below, the distances of the points from the first model.
 
     Parameters
@@ -28,6 +28,8 @@ def plot_spectrum(curves: Sequence[Curve], points: Points | None) -> Figure:
         ``energy``, ``energy_min``, ``energy_max`` [TeV], ``value``, ``errn``, ``errp``, ``ul`` [erg cm-2 s-1] and
         ``is_ul`` (bool), one entry a point; points that are nan are left out. With ``pull``, the distance of each point
         from the first curve in units of its error, there is a second panel.
+    intrinsic : mapping or None
+        As points, without the absorption on the way: open dots.
     """
     has_pulls = points is not None and bool(np.isfinite(points.get("pull", np.nan)).any())
     figure = new_figure(7.6, 5.2 if has_pulls else 4.4, left=0.85)
@@ -41,12 +43,14 @@ def plot_spectrum(curves: Sequence[Curve], points: Points | None) -> Figure:
         handles += _draw_curve(ax, curve, number)
     if points is not None:
         handles += _draw_points(ax, points)
+    if intrinsic is not None:
+        handles += _draw_points(ax, intrinsic, "intrinsic ", is_open=True)
     if has_pulls:
         assert points is not None
         _draw_pulls(low, points)
         figure.align_ylabels()
     energy_axis(low)
-    bounds = _bounds(curves, points)
+    bounds = _bounds(curves, [each for each in (points, intrinsic) if each is not None])
     if bounds is not None:
         ax.set_yscale("log")
         ax.set_ylim(*bounds)
@@ -72,22 +76,25 @@ def _draw_curve(ax: Axes, curve: Curve, number: int) -> list[Line2D | Patch]:
     return [line, Patch(facecolor=PALE_BLUE, alpha=0.75, label="1 σ band")]
 
 
-def _draw_points(ax: Axes, points: Points) -> list[Line2D | Patch]:
+def _draw_points(ax: Axes, points: Points, kind: str = "", is_open: bool = False) -> list[Line2D | Patch]:
     """Measured points as dots with error bars, limits as arrows that point down."""
+    look = {"markerfacecolor": "white"} if is_open else {}
+    color = SERIES[1] if is_open else INK
     energy, value, ul = (np.asarray(points[key]) for key in ("energy", "value", "ul"))
     xerr = np.array([energy - points["energy_min"], points["energy_max"] - energy])
     real, limit = _real(points), _limits(points)
     handles: list[Line2D | Patch] = []
     if real.any():
         yerr = np.nan_to_num(np.array([points["errn"], points["errp"]])[:, real])
-        ax.errorbar(energy[real], value[real], yerr, xerr=xerr[:, real], fmt="o", color=INK, linewidth=1.2, zorder=4)
-        handles.append(Line2D([], [], color=INK, marker="o", linewidth=1.2, label="flux points"))
+        bars = {"fmt": "o", "color": color, "linewidth": 1.2, "zorder": 3.5 if is_open else 4, **look}
+        ax.errorbar(energy[real], value[real], yerr, xerr=xerr[:, real], **bars)
+        handles.append(Line2D([], [], color=color, marker="o", linewidth=1.2, label=f"{kind}flux points", **look))
     if limit.any():
-        arrow = {"uplims": True, "fmt": "none", "color": INK, "alpha": 0.65, "linewidth": 1.2, "zorder": 3}
+        arrow = {"uplims": True, "fmt": "none", "color": color, "alpha": 0.65, "linewidth": 1.2, "zorder": 3}
         ax.errorbar(energy[limit], ul[limit], yerr=0.3 * ul[limit], xerr=xerr[:, limit], capsize=2.5, **arrow)
-        label = "upper limits"
+        label = f"{kind}upper limits"
         handles.append(
-            Line2D([], [], color=INK, alpha=0.65, marker=r"$\downarrow$", markersize=9, linestyle="none", label=label)
+            Line2D([], [], color=color, alpha=0.65, marker=r"$\downarrow$", markersize=9, linestyle="none", label=label)
         )
     return handles
 
@@ -116,16 +123,17 @@ def _draw_pulls(ax: Axes, points: Points) -> None:
     light_grid(ax)
 
 
-def _bounds(curves: Sequence[Curve], points: Points | None) -> tuple[float, float] | None:
+def _bounds(curves: Sequence[Curve], sets: Sequence[Points]) -> tuple[float, float] | None:
     """Limits of the flux axis: all points and limits; of the curves not what falls far below them."""
-    tops, bottoms, floors = [], [], []
-    if points is not None:
+    tops: list[float] = []
+    bottoms: list[float] = []
+    for points in sets:
         real, limit = _real(points), _limits(points)
         value = np.asarray(points["value"])[real]
         tops += [*(value + np.nan_to_num(np.asarray(points["errp"])[real])), *np.asarray(points["ul"])[limit]]
         bottoms += [*np.maximum(value - np.nan_to_num(np.asarray(points["errn"])[real]), 0.3 * value)]
         bottoms += [*(0.5 * np.asarray(points["ul"])[limit])]
-        floors = [0.15 * min(bottoms)] if bottoms else []
+    floors = [0.15 * min(bottoms)] if bottoms else []
     for curve in curves:
         value = np.asarray(curve["value"], dtype=float)
         value = value[np.isfinite(value) & (value > 0)]

@@ -1,16 +1,20 @@
 """Flux points: the spectrum of a source bin by bin."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.errors import ConfigError, InputError
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Float, Str
+
+INTRINSIC = "-intrinsic"
+"""Ending of the names of files with de-absorbed points."""
 
 
 class FluxPointsTool(Tool):
@@ -32,11 +36,16 @@ class FluxPointsTool(Tool):
     sensitivity = Bool(False, help="Also the flux that would just be detected.")
     n_sigma_sensitivity = Float(5, above=0, help="Significance that counts as detection.")
     reoptimize = Bool(False, help="Refit the other sources in each bin; much slower.")
+    deabsorb = Bool(
+        False,
+        help="Also points of the intrinsic spectrum, without the EBL absorption of the source: <source>-intrinsic.",
+    )
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._fit = inputs["fit_result"]
         self._datasets = inputs["datasets"]
         self._source = self._source_name(self._fit.models)
+        self._check_absorption(self._fit.models)
 
     def finish(self) -> Any:
         from gammapy_hli.engine.estimate.flux_points import estimate_flux_points  # late: loads numpy and astropy
@@ -53,7 +62,31 @@ class FluxPointsTool(Tool):
             n_sigma_sensitivity=self.n_sigma_sensitivity,
             reoptimize=self.reoptimize,
             energy_range=self._fit.energy_range,
+            deabsorb=self.deabsorb,
         )
+
+    def check_inputs(self) -> None:
+        """A source that is to be de-absorbed must have an absorption; looked at before any step runs."""
+        model = self.root.parts().get("model")
+        if self.deabsorb and model is not None and not self.inputs:
+            models = model.written_models()
+            names = [each.name for each in models if hasattr(each, "spatial")]
+            if self.source in names or (self.source is None and len(names) == 1):
+                self._source = self.source or names[0]
+                self._check_absorption(models)
+
+    def _check_absorption(self, models: Any) -> None:
+        if not self.deabsorb:
+            return
+        from gammapy_hli.engine.models.spectral.ebl import without_absorption  # late: loads numpy and astropy
+
+        if without_absorption(models[self._source].spectral) is None:
+            problem = self.problem(
+                "deabsorb",
+                f"source '{self._source}' has no absorption to take out; its spectrum is no product with ebl-norm",
+                hint=f"write ebl: {{reference: dominguez, redshift: 0.1}} in model.sources.{self._source}.spectral",
+            )
+            raise ConfigError(problem)
 
     def _source_name(self, models: Any) -> str:
         names = [model.name for model in models if hasattr(model, "spatial")]
@@ -71,14 +104,17 @@ class FluxPointsTool(Tool):
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.products.flux_points import FluxPoints  # late: loads astropy
 
-        found = sorted(folder.glob("*.fits"))
-        if len(found) != 1:
+        found = sorted(folder.glob("*.fits"), key=lambda path: len(path.stem))
+        more = [path for path in found[1:] if path.stem != f"{found[0].stem}{INTRINSIC}"]
+        if not found or more:
             raise InputError(f"{folder}: {len(found)} files of flux points; expected one. Run the step again")
-        return FluxPoints.read(found[0])
+        points = FluxPoints.read(found[0])
+        return replace(points, intrinsic=FluxPoints.read(found[1])) if found[1:] else points
 
     def write_product(self, product: Any, folder: FilePath) -> None:
-        for suffix in ("fits", "ecsv"):
-            product.write(folder / f"{slug(product.source)}.{suffix}")
+        for points, ending in ((product, ""), (product.intrinsic, INTRINSIC)):
+            for suffix in ("fits", "ecsv") if points is not None else ():
+                points.write(folder / f"{slug(product.source)}{ending}.{suffix}")
 
     def summary_numbers(self, product: Any) -> dict[str, Any]:
         """Headline numbers by source; null where a bin could not be used."""

@@ -58,7 +58,7 @@ def test_names_defaults_units_and_bounds_are_those_of_gammapy(tag):
 
 def test_only_models_that_need_a_table_of_their_own_are_missing():
     missing = set(REFERENCE["table"]) - set(SPECTRAL)
-    assert missing == {"EBLAbsorptionNormSpectralModel", "ScaleSpectralModel"}
+    assert missing == {"ScaleSpectralModel"}
 
 
 @pytest.mark.parametrize(

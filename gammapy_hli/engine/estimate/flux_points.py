@@ -1,7 +1,7 @@
 """Estimates the flux of one source in bins of energy, all bins and datasets at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import astropy.units as u
@@ -18,6 +18,8 @@ from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.sky_model import Models
+from gammapy_hli.engine.models.spectral.base import SpectralModel
+from gammapy_hli.engine.models.spectral.ebl import without_absorption
 from gammapy_hli.engine.products.flux_points import FluxPoints
 from gammapy_hli.engine.stats.norm_solver import NormProblems, scan_norms, solve_norms
 from gammapy_hli.engine.stats.wstat import WstatBins
@@ -83,6 +85,7 @@ def estimate_flux_points(
     n_sigma_sensitivity: float = 5.0,
     reoptimize: bool = False,
     energy_range: EnergyRange | None = None,
+    deabsorb: bool = False,
 ) -> FluxPoints:
     """Flux of a source in bins of energy, as a norm on its spectrum in the models, everything else held.
 
@@ -105,6 +108,9 @@ def estimate_flux_points(
         Refit the other free parameters in each bin; much slower. Positions and shapes in maps stay as they are.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies to use, as in the fit.
+    deabsorb : bool
+        Also the points of the intrinsic spectrum, `FluxPoints.intrinsic`: the absorption by the extragalactic
+        background light that is part of the spectrum taken out.
 
     Returns
     -------
@@ -133,7 +139,7 @@ def estimate_flux_points(
     else:
         columns = _solve(bins, n_points, len(datasets), norms, n_sigma, n_sigma_ul)
     nothing = np.full(n_points, np.nan)
-    return FluxPoints(
+    points = FluxPoints(
         source=source,
         datasets=tuple(dataset.name for dataset in datasets),
         n_sigma=n_sigma,
@@ -144,6 +150,35 @@ def estimate_flux_points(
         **_reference(model.spectral, edges),
         **columns,
     )
+    return replace(points, intrinsic=intrinsic_points(points, model.spectral, edges)) if deabsorb else points
+
+
+def intrinsic_points(points: FluxPoints, spectral: SpectralModel, edges: u.Quantity) -> FluxPoints:
+    """The points of a source without absorption: the same norms on the intrinsic spectrum.
+
+    The fit holds the shape of the spectrum inside a bin, absorption included, so that a norm belongs to both.
+
+    Parameters
+    ----------
+    points : FluxPoints
+        Of the observed spectrum.
+    spectral : SpectralModel
+        A product with EBLAbsorptionNormSpectralModel.
+    edges : Quantity (n + 1,)
+        Of the points.
+
+    Raises
+    ------
+    InputError
+        The spectrum has no such factor.
+    """
+    intrinsic = without_absorption(spectral)
+    if intrinsic is None:
+        raise InputError(
+            f"flux points of {points.source} cannot be de-absorbed: its spectrum, {spectral.tag}, is no product with "
+            "EBLAbsorptionNormSpectralModel; write e.g. ebl: {reference: dominguez, redshift: 0.116} in it"
+        )
+    return replace(points, is_intrinsic=True, **_reference(intrinsic, edges))
 
 
 def _rounded_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:

@@ -2,10 +2,19 @@
 
 from gammapy_hli.engine.models.entries import DNDE, ModelEntry, OptionEntry, ParameterEntry
 
-__all__ = ["SPECTRAL_ENTRIES"]
+__all__ = ["EBL_REFERENCES", "SPECTRAL_ENTRIES"]
 
 P = ParameterEntry
 _FOLDER = "gammapy_hli.engine.models.spectral"
+
+EBL_REFERENCES = {
+    "franceschini": "ebl_franceschini.fits.gz",
+    "dominguez": "ebl_dominguez11.fits.gz",
+    "finke": "frd_abs.fits.gz",
+    "franceschini17": "ebl_franceschini_2017.fits.gz",
+    "saldana-lopez21": "ebl_saldana-lopez_2021.fits.gz",
+}
+"""Tables of the extragalactic background light by reference: files of ``$GAMMAPY_DATA/ebl``."""
 
 
 def _index(name: str = "index", default: float = 2.0, what: str = "Photon index Γ; positive falls with energy.") -> P:
@@ -313,5 +322,31 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
         "Cut-off power-law factor: norm (E/reference)^(-index) exp(-(lambda_ E)^alpha).",
         unit="",
         implementation=f"{_FOLDER}.cutoff:ExpCutoffPowerLawNormSpectralModel",
+    ),
+    ModelEntry(
+        "EBLAbsorptionNormSpectralModel",
+        ("ebl-norm",),
+        "spectral",
+        (
+            P("redshift", 0.1, frozen=True, help="Redshift of the source, inside of the table."),
+            P("alpha_norm", 1.0, frozen=True, help="Factor on the opacity; 1 is the table as it is."),
+        ),
+        "Absorption by the extragalactic background light: exp(-alpha_norm τ(E, redshift)), with τ from a table; "
+        "interpolated linearly in redshift, ln E and τ.",
+        options=(
+            OptionEntry(
+                "reference",
+                "choice",
+                allowed=tuple(EBL_REFERENCES),
+                help="Table of $GAMMAPY_DATA/ebl: Franceschini 2008, Domínguez 2011, Finke 2010, Franceschini 2017, "
+                "Saldaña-López 2021.",
+            ),
+            OptionEntry("filename", "path", help="A table of one's own: XSPEC table model with the redshift."),
+            OptionEntry("energy", "quantities", help="Energies, where the table is not in a file."),
+            OptionEntry("param", "quantities", help="Redshifts, where the table is not in a file."),
+            OptionEntry("values", "quantities", help="Fractions that arrive, a list of energies for each redshift."),
+        ),
+        unit="",
+        implementation=f"{_FOLDER}.ebl:EBLAbsorptionNormSpectralModel",
     ),
 )

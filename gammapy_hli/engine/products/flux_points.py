@@ -72,6 +72,10 @@ class FluxPoints(Summary):
         Statistic at given norms.
     is_ul, success : bool arrays (n,)
         Whether sqrt_ts is below 2; whether the bin could be fitted at all.
+    is_intrinsic : bool
+        Whether the reference spectrum is that of the source, without the absorption on the way.
+    intrinsic : FluxPoints, optional
+        Beside observed points those of the intrinsic spectrum; a file of its own.
     """
 
     source: str
@@ -101,6 +105,8 @@ class FluxPoints(Summary):
     counts: NDArray[np.int64]
     success: NDArray[np.bool_]
     norm_scan: Array
+    is_intrinsic: bool = False
+    intrinsic: "FluxPoints | None" = None
 
     def __post_init__(self) -> None:
         for name in COLUMNS:
@@ -119,7 +125,7 @@ class FluxPoints(Summary):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FluxPoints):
             return NotImplemented
-        plain = ("source", "datasets", "n_sigma", "n_sigma_ul")
+        plain = ("source", "datasets", "n_sigma", "n_sigma_ul", "is_intrinsic", "intrinsic")
         return all(getattr(self, name) == getattr(other, name) for name in plain) and all(
             np.array_equal(
                 getattr(self, name), getattr(other, name), equal_nan=name not in ("is_ul", "success", "counts")
@@ -284,6 +290,7 @@ class FluxPoints(Summary):
             "N_SIGMA": float(self.n_sigma),
             "N_SIG_UL": float(self.n_sigma_ul),
             "NDSET": len(self.datasets),
+            **({"INTRINS": True} if self.is_intrinsic else {}),
             **names,
         }
 
@@ -304,6 +311,7 @@ def _attributes(meta: Mapping[str, Any]) -> dict[str, Any]:
         "datasets": tuple(str(meta[f"DSET{number}"]) for number in range(int(meta.get("NDSET", 0)))),
         "n_sigma": float(meta.get("N_SIGMA", 1.0)),
         "n_sigma_ul": float(meta.get("N_SIG_UL", 2.0)),
+        "is_intrinsic": bool(meta.get("INTRINS", False)),
     }
 
 

@@ -11,6 +11,7 @@ from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.models.sky_model import SkyModel
+from gammapy_hli.engine.models.spectral.ebl import without_absorption
 from gammapy_hli.engine.predict.spectrum import used_bins
 from gammapy_hli.engine.products.flux_points import FluxPoints
 from gammapy_hli.plot.spectrum import plot_spectrum
@@ -36,7 +37,8 @@ def spectrum_section(material: Material) -> Section | None:
     derived = _derived(material)
     if derived is not None:
         blocks.append(derived)
-    blocks += [_points_table(step, points) for step, points in material.flux_points.items()]
+    for step, points in material.flux_points.items():
+        blocks += [_points_table(step, each) for each in (points, points.intrinsic) if each is not None]
     if not blocks:
         return None
     text = (
@@ -69,18 +71,23 @@ def _figure(material: Material, source: str, step: str | None) -> FigureBlock:
     fits = [fit for fit in material.fits if source in _sources(fit)]
     fits.sort(key=lambda fit: fit is not first)
     curves = [_curve(fit, source, points) for fit in fits]
-    columns = None
+    columns = intrinsic = None
+    if points is not None and points.intrinsic is not None:
+        intrinsic = _columns(points.intrinsic)
+        curves += [_intrinsic_curve(fits[0], source, points)] if fits else []
     if points is not None:
         columns = _columns(points)
         if fits:
             columns["pull"] = estimate_pulls(points, fits[0].result.models[source].spectral)  # type: ignore[union-attr]
-    figure = plot_spectrum(curves, columns)
+    figure = plot_spectrum(curves, columns, intrinsic)
     words = [f"Spectral energy distribution of {source}."]
     if points is not None:
         arrows = bool((points.is_ul & points.success).any())
         words.append(f"Error bars are {points.n_sigma:g} σ.")
         if arrows:
             words.append(f"Arrows are upper limits at {points.n_sigma_ul:g} σ where √TS is below 2.")
+        if intrinsic is not None:
+            words.append("Open dots: the absorption by the extragalactic background light is taken out.")
     return FigureBlock(figure_svg(figure, f"spectrum-{source}-{step}"), " ".join(words), shape="wide")
 
 
@@ -117,6 +124,16 @@ def _curve(fit: FitMaterial, source: str, points: FluxPoints | None) -> dict[str
     error = np.nan_to_num(error)
     label = fit.title if fit.result.success else f"{fit.title} (not converged)"
     return {"label": label, "energy": energy.value, "value": value, "low": value - error, "high": value + error}
+
+
+def _intrinsic_curve(fit: FitMaterial, source: str, points: FluxPoints | None) -> dict[str, Any]:
+    """The best fit without the absorption on the way."""
+    curve = _curve(fit, source, points)
+    energy = curve["energy"] * u.TeV
+    intrinsic = without_absorption(fit.result.models[source].spectral)  # type: ignore[union-attr]
+    assert intrinsic is not None  # the step that made the points needs it
+    value = (energy**2 * intrinsic(energy)).to_value(SED_UNIT)
+    return {**curve, "label": "intrinsic", "value": value, "low": value, "high": value}
 
 
 def _columns(points: FluxPoints) -> dict[str, np.ndarray]:
@@ -218,4 +235,5 @@ def _points_table(step: str, points: FluxPoints) -> TableBlock:
         rows.append(Row([Cell(text) for text in cells], muted=bool(points.is_ul[k])))
     left = int((~points.success).sum())
     more = f" {left} bins without usable data are left out." if left else ""
-    return TableBlock(head, rows, caption=f"Flux points of {points.source} (step {step}).{more}")
+    kind = "Intrinsic flux points" if points.is_intrinsic else "Flux points"
+    return TableBlock(head, rows, caption=f"{kind} of {points.source} (step {step}).{more}")

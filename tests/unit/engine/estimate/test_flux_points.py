@@ -10,6 +10,8 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.estimate.flux_points import estimate_flux_points
 from gammapy_hli.engine.fit.compile import compile
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
+from gammapy_hli.engine.models.spectral.ebl import EBLAbsorptionNormSpectralModel
+from gammapy_hli.engine.models.spectral.ebl_table import EblTable
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 
 
@@ -160,3 +162,30 @@ def test_edges_that_hold_no_bin_are_an_error_with_the_energies_of_the_datasets(t
 def test_no_dataset_is_an_error():
     with pytest.raises(InputError, match="at least one dataset"):
         estimate_flux_points([], Models(power_law()), "crab")
+
+
+def test_intrinsic_points_hold_the_norms_on_the_spectrum_without_absorption(toy_counts, tmp_path):
+    energy = np.geomspace(0.1, 50, 30)
+    table = EblTable(np.array([0.1, 0.3]), energy * u.TeV, np.exp(-np.outer([0.5, 1.5], energy**0.8)))
+    intrinsic = PowerLawSpectralModel(index=2.1, amplitude=3e-11)
+    source = SkyModel("agn", intrinsic * EBLAbsorptionNormSpectralModel(table, redshift=0.2))
+    models = Models(source)
+    points = estimate_flux_points([toy_counts(models)], models, "agn", deabsorb=True)
+    assert points.intrinsic.is_intrinsic
+    assert not points.is_intrinsic
+    low, high = points.e_min * u.TeV, points.e_max * u.TeV
+    np.testing.assert_allclose(points.intrinsic.dnde.value, intrinsic(points.e_ref * u.TeV).value, rtol=1e-9)
+    np.testing.assert_allclose(points.intrinsic.flux.value, intrinsic.integral(low, high).value, rtol=1e-9)
+    np.testing.assert_allclose(points.intrinsic.eflux.value, intrinsic.energy_flux(low, high).value, rtol=1e-9)
+    ratio = points.dnde / points.intrinsic.dnde
+    np.testing.assert_allclose(ratio.value, source.spectral.model2(points.e_ref * u.TeV).value, rtol=1e-9)
+    np.testing.assert_array_equal(points.intrinsic.norm_ul, points.norm_ul)
+    again = type(points).read(points.intrinsic.write(tmp_path / "agn-intrinsic.fits"))
+    assert again == points.intrinsic
+    assert again != replace(again, is_intrinsic=False)
+
+
+def test_a_source_without_absorption_cannot_be_de_absorbed(toy_counts):
+    models = Models(power_law())
+    with pytest.raises(InputError, match=r"crab cannot be de-absorbed.*PowerLawSpectralModel.*ebl: \{reference"):
+        estimate_flux_points([toy_counts(models)], models, "crab", deabsorb=True)

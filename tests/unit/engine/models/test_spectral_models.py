@@ -13,7 +13,12 @@ from gammapy_hli.engine.models.spectral.piecewise import PiecewiseNormSpectralMo
 from gammapy_hli.engine.models.spectral.template import TemplateSpectralModel, read_template
 
 EDGES = np.geomspace(0.3, 30, 24)
-SPECIAL = {"CompoundSpectralModel", "PiecewiseNormSpectralModel", "TemplateSpectralModel"}
+SPECIAL = {
+    "CompoundSpectralModel",
+    "EBLAbsorptionNormSpectralModel",
+    "PiecewiseNormSpectralModel",
+    "TemplateSpectralModel",
+}
 VALUES = {  # away from the defaults where those are special: equal indices, curvature 0
     "sbpl": {"index1": 1.7, "index2": 2.6, "ebreak": 3, "beta": 0.7},
     "bpl": {"index1": 1.7, "index2": 2.6, "ebreak": EDGES[7]},

@@ -1,0 +1,65 @@
+"""A source behind the extragalactic background light, run from the command line: points, page, mistakes."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from gammapy_hli.engine.products.flux_points import FluxPoints
+
+TABLE = """
+model:
+  sources:
+    crab:
+      spectral: {type: pl, amplitude: 3e-11 cm-2 s-1 TeV-1, index: 2.4, ebl: {filename: ebl.fits, redshift: 0.1}}
+flux_points: {source: crab, energy: {min: 0.1 TeV, max: 40 TeV, per_decade: 2}, deabsorb: true}
+"""
+
+
+@pytest.fixture
+def absorbed(place):
+    """``sim.yaml`` with an EBL table of its own; fractions exp(-10 z E)."""
+    redshift, edges = np.array([0.05, 0.1, 0.2], dtype="f4"), np.geomspace(1e7, 1e11, 2001)
+    energy = np.sqrt(edges[1:] * edges[:-1]) / 1e9
+    columns = {
+        "ENERGIES": [("ENERG_LO", "E", edges[:-1]), ("ENERG_HI", "E", edges[1:])],
+        "SPECTRA": [("PARAMVAL", "E", redshift), ("INTPSPEC", "2000E", np.exp(-10 * np.outer(redshift, energy)))],
+    }
+    hdus = [
+        fits.BinTableHDU.from_columns([fits.Column(n, f, array=a) for n, f, a in parts], name=name)
+        for name, parts in columns.items()
+    ]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(place / "ebl.fits")
+    text = (place / "sim.yaml").read_text()
+    (place / "sim.yaml").write_text(text[: text.index("model:")] + TABLE.lstrip())
+    return place
+
+
+def test_intrinsic_points_stand_beside_the_observed_ones(absorbed, hli):
+    outcome = hli("run", "-c", "sim.yaml", "--no-progress", "--steps", "selection", "reduction", "model", "fit",
+                  "flux_points", "report")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    observed = FluxPoints.read("out/flux_points/crab.fits")
+    intrinsic = FluxPoints.read("out/flux_points/crab-intrinsic.fits")
+    assert intrinsic.is_intrinsic
+    good = observed.success
+    ratio = (observed.dnde / intrinsic.dnde).value
+    np.testing.assert_allclose(ratio[good], np.exp(-observed.e_ref[good]), rtol=2e-3)
+    page = (absorbed / "out" / "report" / "index.html").read_text()
+    assert "Intrinsic flux points of crab" in page
+    again = hli("run", "-c", "sim.yaml", "--no-progress")
+    assert again.out.count("up to date") >= 5
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("model.sources.crab.spectral.ebl", "null", "source 'crab' has no absorption to take out"),
+        ("model.sources.crab.spectral.ebl.redshift", "3", "redshift 3 is outside of the table"),
+        ("model.sources.crab.spectral.ebl.reference", "dominges", "did you mean 'dominguez'"),
+    ],
+)
+def test_mistakes_are_found_before_any_work(absorbed, hli, option, value, words):
+    outcome = hli("run", "-c", "sim.yaml", f"--{option}", value)
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert not (absorbed / "out" / "selection").exists()
