@@ -21,6 +21,7 @@ from gammapy_hli.base.errors import (
 )
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.context import Notes, RunContext
+from gammapy_hli.run.history import History
 from gammapy_hli.run.items import ItemStore
 from gammapy_hli.run.keys import config_key, recipe_key, step_key, work_key
 from gammapy_hli.run.lock import FolderLock
@@ -174,7 +175,7 @@ def run_chain(
                 write_config(folder, config_text)
         store = ProductStore(steps, outdir, memory)
         runner = _Runner(store, context or RunContext(), wish, allowed)
-        stack.enter_context(records_at_end(store, config_text))
+        runner.history = stack.enter_context(records_at_end(store, config_text))
         runner.check_before_work()
         for step in steps:
             runner.take(step)
@@ -225,6 +226,7 @@ class _Runner:
         self.wish = wish
         self.allowed = allowed
         self.decisions: list[Decision] = []
+        self.history = History()
 
     def check_before_work(self) -> None:
         """Missing and unusable inputs and missing predecessors, all at once and before any step runs."""
@@ -298,7 +300,8 @@ class _Runner:
 
     def _execute(self, step: Step) -> None:
         try:
-            self._run_and_keep(step)
+            with self.history.step(step):
+                self._run_and_keep(step)
         except (StepError, ConfigError, MissingStepError, FolderError):
             raise
         except HliError as error:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gammapy_hli.base.atomic_write import json_text, write_text
+from gammapy_hli.run.history import History, read_attempts, without_product
 from gammapy_hli.run.manifest import Manifest
 from gammapy_hli.run.plan import make_plan
 from gammapy_hli.run.products import ProductStore
@@ -15,10 +16,13 @@ PROVENANCE_FILE = "provenance.json"
 
 
 @contextmanager
-def records_at_end(store: ProductStore, config_text: str | None) -> Iterator[None]:
-    """Write the records when the block ends; a failure of that never hides the one that ended the block."""
+def records_at_end(store: ProductStore, config_text: str | None) -> Iterator[History]:
+    """Write the records when the block ends; a failure of that never hides the one that ended the block.
+
+    Gives the `History` that the block tells what it begins and ends.
+    """
     try:
-        yield
+        yield History(store.folder)
     except BaseException:
         with suppress(Exception):
             write_records(store, config_text)
@@ -27,13 +31,17 @@ def records_at_end(store: ProductStore, config_text: str | None) -> Iterator[Non
 
 
 def write_records(store: ProductStore, config_text: str | None) -> None:
-    """``summary.json`` and ``provenance.json`` of the steps that are up to date, also after a failure."""
+    """``summary.json`` and ``provenance.json`` of the steps that are up to date, also after a failure.
+
+    The provenance tells of steps whose last execution failed, was interrupted or killed too.
+    """
     if store.folder is None:
         return
     current = current_manifests(store)
     numbers = {manifest.step: manifest.summary for manifest in current if manifest.summary}
     _write_if_new(store.folder / SUMMARY_FILE, json_text(numbers))
-    _write_if_new(store.folder / PROVENANCE_FILE, json_text(provenance_document(current, config_text)))
+    lost = without_product(read_attempts(store.folder))
+    _write_if_new(store.folder / PROVENANCE_FILE, json_text(provenance_document(current, config_text, lost)))
     with suppress(OSError):
         store.hasher.save()
 

@@ -27,6 +27,11 @@ class Option:
     origin: str = "default"
     is_path: bool = False
 
+    @property
+    def is_set(self) -> bool:
+        """Whether somebody set it."""
+        return bool(self.origin) and self.origin != "default"
+
 
 @dataclass(frozen=True)
 class Step:

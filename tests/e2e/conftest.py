@@ -28,7 +28,15 @@ model:
       spectral: {type: pl, amplitude: 1e-11 cm-2 s-1 TeV-1, index: 2, reference: 1 TeV}
 flux_points: {source: crab, energy: {min: 0.1 TeV, max: 40 TeV, per_decade: 2}}
 """
-NOT_PRODUCTS = {"manifest.json", "provenance.json", "log.txt", "config.yaml", ".hashes.json", ".gammapy_hli"}
+NOT_PRODUCTS = {
+    "manifest.json",
+    "provenance.json",
+    "history.jsonl",
+    "log.txt",
+    "config.yaml",
+    ".hashes.json",
+    ".gammapy_hli",
+}
 
 
 @dataclass

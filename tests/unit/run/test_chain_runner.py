@@ -89,7 +89,7 @@ def runs(steps):
 
 def contents(folder):
     """All files but those that hold times."""
-    timed = ("manifest.json", "provenance.json", "log.txt", ".hashes.json")
+    timed = ("manifest.json", "provenance.json", "log.txt", "history.jsonl", ".hashes.json")
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(Path(folder).rglob("*"))
