@@ -177,7 +177,8 @@ def _missing(reference: str) -> str:
     there = [name for name, file in EBL_REFERENCES.items() if (folder / file).is_file()]
     return (
         f"EBL reference {reference} is the file {wanted}, which is not there "
-        f"(no {folder / EBL_REFERENCES[reference]}); fetch it, take a reference that is there ({', '.join(there) or 'none'}), or give another table as filename"
+        f"(no {folder / EBL_REFERENCES[reference]}); fetch it, take a reference that is there "
+        f"({', '.join(there) or 'none'}), or give another table as filename"
     )
 
 
