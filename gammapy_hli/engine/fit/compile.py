@@ -95,7 +95,9 @@ def compile_bins(
     backgrounds = tuple(model for model in models if is_background(model))
     seen |= {model.name: background_datasets(model, datasets) for model in backgrounds}
     own = tuple(nuisance_of(nuisances, dataset.name) for dataset in datasets)
-    parameters = map_parameters([*_named_parameters(models, seen, map_numbers(datasets)), *_named_nuisances(own)])
+    parameters = map_parameters(
+        [*_named_parameters(models, seen, map_numbers(datasets)), *_named_nuisances(nuisances, own)]
+    )
     places = {
         model.name: np.array([parameters.place(p) for p in model.spectral.parameters], dtype=np.intp)
         for model in sources
@@ -157,10 +159,10 @@ def _named_parameters(
     return named
 
 
-def _named_nuisances(own: Sequence[Nuisance | None]) -> list[tuple[str, Parameter]]:
-    """Parameters of the nuisances that datasets have, each once."""
-    found = {each.name: each for each in own if each is not None}
-    return [pair for each in found.values() for pair in each.named_parameters()]
+def _named_nuisances(nuisances: Sequence[Nuisance], own: Sequence[Nuisance | None]) -> list[tuple[str, Parameter]]:
+    """Parameters of the nuisances that datasets have."""
+    used = [each for each in nuisances if any(each is other for other in own)]
+    return [pair for each in used for pair in each.named_parameters()]
 
 
 def _calibration(nuisance: Nuisance | None, parameters: ParameterMap) -> Calibration:

@@ -47,6 +47,21 @@ def covariance_of_hessian(hessian: Array, held: NDArray[np.bool_]) -> tuple[Arra
     return covariance, True
 
 
+def smallest_eigenvalue(hessian: Array, held: NDArray[np.bool_]) -> float:
+    """Of the second derivatives scaled to a unit diagonal, without held parameters; 1 where none is left.
+
+    Examples
+    --------
+    >>> round(smallest_eigenvalue(np.array([[4.0, 1.0], [1.0, 1.0]]), np.array([False, False])), 3)
+    0.5
+    """
+    moving = ~np.asarray(held)
+    part = hessian[np.ix_(moving, moving)]
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(part), 1e-300))
+    values = np.linalg.eigvalsh(part * np.outer(scale, scale))
+    return float(values[0]) if len(values) else 1.0
+
+
 def worst_pair(hessian: Array, names: Sequence[str]) -> tuple[str, str]:
     """The two parameters that the data can tell apart least: the largest parts of the flattest direction."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))

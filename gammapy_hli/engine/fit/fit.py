@@ -17,6 +17,8 @@ from gammapy_hli.engine.fit.map_compile import EvaluatorCache
 from gammapy_hli.engine.fit.map_rounds import settle
 from gammapy_hli.engine.fit.minimum import FLAT, Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
+from gammapy_hli.engine.models.nuisance import Nuisance, check_nuisances, copy_nuisances
+from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 
@@ -31,6 +33,7 @@ def fit(
     models: Models,
     *,
     energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
     stack: bool = False,
     tolerance: float = 0.1,
     strategy: int = 1,
@@ -47,6 +50,8 @@ def fit(
         Stays as it is; the result holds a copy with the best values.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies to fit: bins that lie entirely inside.
+    nuisances : sequence of Nuisance
+        Norms and energy scales of instruments; they stay as they are, the result holds copies.
     stack : bool
         Fit the sum of the datasets.
     tolerance, strategy, max_calls, retries
@@ -62,7 +67,7 @@ def fit(
     Raises
     ------
     InputError
-        Models and datasets do not belong together, or ``minos`` names a parameter that is not free.
+        Models, nuisances and datasets do not belong together, or ``minos`` names a parameter that is not free.
 
     Notes
     -----
@@ -70,12 +75,15 @@ def fit(
     stable; the reported statistic belongs to responses at the best position.
     """
     fitted = fitted_datasets(datasets, stack)
+    nuisances = tuple(nuisances)
+    check_nuisances(nuisances, [dataset.name for dataset in fitted])
     cache: EvaluatorCache = {}
-    likelihood = compile(fitted, models, energy_range=energy_range, cache=cache)
+    likelihood = compile(fitted, models, energy_range=energy_range, nuisances=nuisances, cache=cache)
     options = MinuitOptions(tolerance=tolerance, strategy=strategy, max_calls=max_calls, retries=retries)
 
     def recompile(last: Likelihood, found: Minimum) -> Likelihood:
-        return compile(fitted, apply_minimum(last, models, found)[0], energy_range=energy_range, cache=cache)
+        moved, shifted, _ = apply_minimum(last, models, found, nuisances)
+        return compile(fitted, moved, energy_range=energy_range, nuisances=shifted, cache=cache)
 
     moving = bool(likelihood.rough.any())
     early_minos = () if moving else minos
@@ -90,7 +98,7 @@ def fit(
     if moving:
         likelihood, minimum = settle(likelihood, minimum, recompile, lambda last: refine(last, options))
         minimum = with_minos(likelihood, minimum, options, minos)
-    result = make_result(likelihood, models, minimum)
+    result = make_result(likelihood, models, minimum, nuisances)
     return replace(result, stack=stack, energy_range_TeV=_bounds_in_tev(energy_range))
 
 
@@ -123,12 +131,14 @@ def _bounds_in_tev(energy_range: EnergyRange | None) -> tuple[float | None, floa
     return low, high
 
 
-def make_result(likelihood: Likelihood, models: Models, minimum: Minimum) -> FitResult:
-    """The product of a fit from the end of its minimization; ``models`` are copied."""
-    fitted, covariance = apply_minimum(likelihood, models, minimum)
+def make_result(
+    likelihood: Likelihood, models: Models, minimum: Minimum, nuisances: Sequence[Nuisance] = ()
+) -> FitResult:
+    """The product of a fit from the end of its minimization; ``models`` and ``nuisances`` are copied."""
+    fitted, shifted, covariance = apply_minimum(likelihood, models, minimum, nuisances)
     links = fitted.links
     parameters = []
-    for name, parameter in fitted.parameters.items():
+    for name, parameter in _all_parameters(fitted, shifted).items():
         errn, errp = minimum.minos.get(links.get(name, name), (None, None))
         parameters.append(
             FittedParameter(
@@ -155,19 +165,23 @@ def make_result(likelihood: Likelihood, models: Models, minimum: Minimum) -> Fit
         n_evaluations=minimum.n_evaluations,
         parameters=tuple(parameters),
         models=fitted,
+        nuisances=shifted,
         covariance=covariance,
         goodness=measure_goodness(likelihood, minimum.theta),
         attempts=minimum.attempts,
     )
 
 
-def apply_minimum(likelihood: Likelihood, models: Models, minimum: Minimum) -> tuple[Models, Array]:
-    """A copy of the models at the minimum, and the covariance of all their parameters, (n_all, n_all).
+def apply_minimum(
+    likelihood: Likelihood, models: Models, minimum: Minimum, nuisances: Sequence[Nuisance] = ()
+) -> tuple[Models, tuple[Nuisance, ...], Array]:
+    """Copies of models and nuisances at the minimum, and the covariance of all their parameters, (n_all, n_all).
 
-    Parameters that share a value have equal rows; parameters that a spectrum does not know have zeros.
+    Parameters that share a value have equal rows; parameters that a spectrum does not know have zeros. Those of the
+    nuisances come last.
     """
-    fitted = models.copy()
-    named = fitted.parameters
+    fitted, shifted = models.copy(), copy_nuisances(nuisances)
+    named = _all_parameters(fitted, shifted)
     links = fitted.links
     values = dict(zip(likelihood.parameters.names, likelihood.parameters.fill(minimum.theta), strict=True))
     known = {name: k for k, name in enumerate(likelihood.parameters.names)}
@@ -178,5 +192,13 @@ def apply_minimum(likelihood: Likelihood, models: Models, minimum: Minimum) -> t
     inside = np.flatnonzero(places >= 0)
     spread = likelihood.parameters.spread(minimum.covariance)
     covariance[np.ix_(inside, inside)] = spread[np.ix_(places[inside], places[inside])]
-    fitted.covariance = covariance
-    return fitted, covariance
+    n_models = len(fitted.parameters)
+    fitted.covariance = covariance[:n_models, :n_models]
+    for parameter, variance in zip(list(named.values())[n_models:], np.diag(covariance)[n_models:], strict=True):
+        parameter.error = float(np.sqrt(variance)) if variance > 0 else 0.0
+    return fitted, shifted, covariance
+
+
+def _all_parameters(models: Models, nuisances: Sequence[Nuisance]) -> dict[str, Parameter]:
+    """Parameters of the models and of the nuisances by their names."""
+    return models.parameters | {name: each for nuisance in nuisances for name, each in nuisance.named_parameters()}

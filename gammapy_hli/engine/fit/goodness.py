@@ -46,6 +46,7 @@ def chi2_probability(value: float, dof: int) -> float:
 def measure_goodness(likelihood: Likelihood, theta: Array) -> Goodness:
     """Deviance against the model that predicts each count exactly; for wstat that is the statistic itself.
 
+    A free parameter with a Gaussian prior is measured once more by it: the prior adds its term and a degree of freedom.
     The p-value takes the deviance for a chi2 variable; a warning says where low counts forbid it. Maps count with every
     bin in the deviance; their numbers per energy are those of the counts summed over the used pixels.
     """
@@ -74,8 +75,9 @@ def measure_goodness(likelihood: Likelihood, theta: Array) -> Goodness:
                 residual_per_bin=tuple(residual.tolist()),
             )
         )
-    chi2 = float(sum(part.chi2 for part in parts))
-    dof = likelihood.n_bins - len(likelihood.free)
+    n_priors, of_priors = likelihood.prior.measured(likelihood.parameters.free, likelihood.parameters.fill(theta))
+    chi2 = float(sum(part.chi2 for part in parts)) + of_priors
+    dof = likelihood.n_bins + n_priors - len(likelihood.free)
     return Goodness(chi2, dof, chi2_probability(chi2, dof), _warning(few, likelihood.n_bins), tuple(parts))
 
 

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
-from gammapy_hli.engine.fit.covariance import covariance_of_hessian, worst_pair
+from gammapy_hli.engine.fit.covariance import (
+    SMALLEST_EIGENVALUE,
+    covariance_of_hessian,
+    smallest_eigenvalue,
+    worst_pair,
+)
 from gammapy_hli.engine.fit.likelihood import Likelihood
 from gammapy_hli.engine.fit.map_descent import descend
 from gammapy_hli.engine.fit.map_search import FINE, GAIN, WIDE, search_lower
@@ -36,6 +41,8 @@ POLISHED = 1e-10
 """Estimated distance to the minimum [units of the statistic] at which polishing ends."""
 NEAR_ENOUGH = 1e-5
 """Estimated distance to a minimum of maps at which it counts as found."""
+NEARLY_FLAT = 1e-5
+"""Eigenvalue of the scaled second derivatives below which their first order must say that the parameters differ."""
 LIMIT_DISTANCE = 1e-3
 """A parameter this close to a bound, in units of its error, is at the bound."""
 
@@ -354,6 +361,9 @@ def _judge(
     covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
     if not is_positive and likelihood.rough.any():
         covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), flat | at_limit)
+    elif is_positive and smallest_eigenvalue(hessian, flat | at_limit) < NEARLY_FLAT:
+        # a product of two parameters: its valley is bent, so that differences of gradients take it for a shallow bowl
+        is_positive = smallest_eigenvalue(likelihood.gauss_newton(theta), flat | at_limit) > SMALLEST_EIGENVALUE
     stat = likelihood.stat(theta)
     if not np.isfinite(stat):
         text = (

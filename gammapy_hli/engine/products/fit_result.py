@@ -1,4 +1,4 @@
-"""The result of a fit, frozen, and its three files: fit.yaml, models.yaml, covariance.dat."""
+"""The result of a fit, frozen, and its files: fit.yaml, models.yaml, covariance.dat, nuisances.yaml if there are any."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +15,8 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.models.models_yaml import read_models, write_models
+from gammapy_hli.engine.models.nuisance import Nuisance
+from gammapy_hli.engine.models.nuisances_file import read_nuisances, write_nuisances
 from gammapy_hli.engine.models.sky_model import Models
 
 Array = NDArray[np.float64]
@@ -22,16 +24,17 @@ Array = NDArray[np.float64]
 FIT_FILE = "fit.yaml"
 MODELS_FILE = "models.yaml"
 COVARIANCE_FILE = "covariance.dat"
+NUISANCES_FILE = "nuisances.yaml"
 
 
 @dataclass(frozen=True)
 class FittedParameter:
-    """One parameter of the models after the fit.
+    """One parameter of the models, or of the nuisances, after the fit.
 
     Attributes
     ----------
     name : str
-        ``crab.spectral.index``.
+        ``crab.spectral.index``, ``magic.energy_scale``.
     value, error : float
         In ``unit``; the error is 0 where the parameter is frozen or stopped at a limit.
     unit : str
@@ -74,7 +77,10 @@ class DatasetGoodness:
 
 @dataclass(frozen=True)
 class Goodness:
-    """Agreement of all data with the best model: deviance, degrees of freedom, p-value and a warning ('' for none)."""
+    """Agreement of all data with the best model: deviance, degrees of freedom, p-value and a warning ('' for none).
+
+    Gaussian priors of free parameters count as data: each adds its term and a degree of freedom.
+    """
 
     chi2: float
     dof: int
@@ -95,9 +101,11 @@ class FitResult(Summary):
         -2 ln L at the minimum, priors included, and the part of it that priors make.
     n_bins, n_free, n_evaluations : int
     parameters : tuple of FittedParameter
-        All parameters of the models, in their order.
+        All parameters of the models, in their order, and of the nuisances.
     models : Models
-        With best values, errors and covariance.
+        With best values, errors and covariance (their part of it).
+    nuisances : tuple of Nuisance
+        Norms and energy scales of instruments, with best values and errors.
     covariance : array (n_all, n_all)
         In the order of ``parameters``; zeros for frozen ones.
     goodness : Goodness
@@ -124,6 +132,7 @@ class FitResult(Summary):
     attempts: tuple[str, ...] = ()
     stack: bool = False
     energy_range_TeV: tuple[float | None, float | None] | None = None
+    nuisances: tuple[Nuisance, ...] = ()
 
     @property
     def energy_range(self) -> tuple[u.Quantity | None, u.Quantity | None] | None:
@@ -155,6 +164,7 @@ class FitResult(Summary):
         if not isinstance(other, FitResult):
             return NotImplemented
         same = _same(self.content(), other.content()) and self.models == other.models
+        same &= self.nuisances == other.nuisances
         return same and np.array_equal(self.covariance, other.covariance)
 
     __hash__ = None  # type: ignore[assignment]
@@ -175,14 +185,20 @@ class FitResult(Summary):
         }
 
     def write(self, folder: str | Path) -> tuple[Path, ...]:
-        """Write fit.yaml, models.yaml and covariance.dat; the files that were written."""
+        """Write fit.yaml, models.yaml and covariance.dat, nuisances.yaml too; the files that were written."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_models(self.models, folder / MODELS_FILE, folder / COVARIANCE_FILE)
+        written = [folder / FIT_FILE, folder / MODELS_FILE, folder / COVARIANCE_FILE]
+        if self.nuisances:
+            write_nuisances(folder / NUISANCES_FILE, self.nuisances, self.names, self.covariance)
+            written.append(folder / NUISANCES_FILE)
+        else:
+            (folder / NUISANCES_FILE).unlink(missing_ok=True)
         text = yaml.dump(self.content(), sort_keys=False, allow_unicode=True, width=120, Dumper=_Dumper)
         with atomic_write(folder / FIT_FILE) as stream:
             stream.write(text)
-        return folder / FIT_FILE, folder / MODELS_FILE, folder / COVARIANCE_FILE
+        return tuple(written)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -201,8 +217,13 @@ class FitResult(Summary):
         except yaml.YAMLError as error:
             raise InputError(f"{path}: is not valid YAML; run the fit again ({error})") from error
         models = read_models(path.with_name(MODELS_FILE))
+        nuisances: tuple[Nuisance, ...] = ()
+        covariance = models.covariance
+        if path.with_name(NUISANCES_FILE).exists():
+            names = list(models.parameters)
+            nuisances, covariance = read_nuisances(path.with_name(NUISANCES_FILE), names, models.covariance)
         try:
-            return cls(**_arguments(content), models=models, covariance=models.covariance)
+            return cls(**_arguments(content), models=models, nuisances=nuisances, covariance=covariance)
         except (TypeError, KeyError) as error:
             raise InputError(f"{path}: is not the file of a fit result ({error}); run the fit again") from error
 
