@@ -43,8 +43,6 @@ NEAR_ENOUGH = 1e-5
 """Estimated distance to a minimum of maps at which it counts as found."""
 NEARLY_FLAT = 1e-5
 """Eigenvalue of the scaled second derivatives below which their first order must say that the parameters differ."""
-LIMIT_DISTANCE = 1e-3
-"""A parameter this close to a bound, in units of its error, is at the bound."""
 
 
 @dataclass(frozen=True)

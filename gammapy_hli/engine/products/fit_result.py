@@ -1,4 +1,4 @@
-"""The result of a fit, frozen, and its files: fit.yaml, models.yaml, covariance.dat, nuisances.yaml if there are any."""
+"""The result of a fit, frozen, and its files: fit.yaml, models.yaml, covariance.dat and, if any, nuisances.yaml."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,6 +1,7 @@
 """Norms and energy scales of instruments: predictions, gradients, fits, what they share and what they are not."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_counts_are_integrals_between_shifted_edges(two, make):
     def dnde(energy):
         return float(spectral.dnde(spectral.prepare(np.array([energy])), spectral.values)[0])
 
-    flux = [quad(dnde, low, high, epsabs=0, epsrel=1e-10)[0] for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    flux = [quad(dnde, low, high, epsabs=0, epsrel=1e-10)[0] for low, high in pairwise(edges)]
     expected = np.array(flux) @ response_matrix(dataset)
     np.testing.assert_allclose(likelihood.npred(likelihood.theta0)["two"], expected, rtol=1e-4)  # trapezoidal rule
     group = next(group for group in likelihood.groups if group.fold.members == (1,))

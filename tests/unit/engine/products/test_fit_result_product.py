@@ -8,12 +8,23 @@ import yaml
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.fit.fit import fit
+from gammapy_hli.engine.models.nuisance import Nuisance
+from gammapy_hli.engine.models.parameter import Parameter
+from gammapy_hli.engine.models.prior import Prior
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 from gammapy_hli.engine.products.fit_result import FitResult
 
 
-@pytest.fixture(params=["plain", "minos", "linked", "failed"])
+NUISANCE = Nuisance(
+    "magic",
+    ("toy",),
+    Parameter("norm", 1.0, min=0, prior=Prior("GaussianPrior", {"mu": 1.0, "sigma": 0.1})),
+    Parameter("energy_scale", 0.0, prior=Prior("UniformPrior", {"min": -0.2, "max": 0.1}, 2.0), frozen=True),
+)
+
+
+@pytest.fixture(params=["plain", "minos", "linked", "failed", "nuisances"])
 def result(toy_counts, request):
     crab = SkyModel("crab", PowerLawSpectralModel(index=2.3, amplitude=3e-12))
     models = Models(crab)
@@ -23,7 +34,8 @@ def result(toy_counts, request):
         models.link("two.spectral.index", "crab.spectral.index")
     if request.param == "failed":
         dataset = replace(dataset, mask_safe=np.zeros(8, dtype=bool))
-    return fit([dataset], models, minos=["all"] if request.param == "minos" else ())
+    own = [NUISANCE] if request.param == "nuisances" else []
+    return fit([dataset], models, minos=["all"] if request.param == "minos" else (), nuisances=own)
 
 
 def test_files_come_back_bit_by_bit(result, tmp_path):
@@ -37,6 +49,26 @@ def test_files_come_back_bit_by_bit(result, tmp_path):
 def test_the_same_result_makes_the_same_bytes(result, tmp_path):
     first = [path.read_bytes() for path in result.write(tmp_path)]
     assert [path.read_bytes() for path in FitResult.read(tmp_path).write(tmp_path)] == first
+
+
+def test_the_covariance_of_models_is_their_part_of_all(result, tmp_path):
+    result.write(tmp_path)
+    n = len(result.models.parameters)
+    assert (tmp_path / "nuisances.yaml").exists() == (n < len(result.parameters))
+    assert len((tmp_path / "covariance.dat").read_text().splitlines()) == n + 1
+    np.testing.assert_array_equal(result.models.covariance, result.covariance[:n, :n])
+
+
+def test_nuisances_of_another_fit_are_an_error(toy_counts, tmp_path):
+    models = Models(SkyModel("crab", PowerLawSpectralModel(index=2.3, amplitude=3e-12)))
+    fit([toy_counts(models)], models, nuisances=[NUISANCE]).write(tmp_path)
+    text = (tmp_path / "nuisances.yaml").read_text()
+    (tmp_path / "nuisances.yaml").write_text(text.replace("crab.spectral.index", "vela.spectral.index"))
+    with pytest.raises(InputError, match=r"nuisances\.yaml: has the parameters vela.*expected crab"):
+        FitResult.read(tmp_path)
+    (tmp_path / "nuisances.yaml").write_text("nuisances: 3")
+    with pytest.raises(InputError, match="not a file of fitted nuisances"):
+        FitResult.read(tmp_path)
 
 
 def test_fit_yaml_has_the_names_of_the_contract(result, tmp_path):
