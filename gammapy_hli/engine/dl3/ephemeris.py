@@ -80,7 +80,8 @@ class Ephemeris:
         InputError
             A time is outside start and stop.
         """
-        return np.asarray(self.cycles(time, location) % 1.0)
+        phase = np.asarray(self.cycles(time, location) % 1.0)
+        return np.where(phase >= 1.0, 0.0, phase)  # a hair before a full turn, rounded up
 
     def cycles(self, time: Time | Array, location: EarthLocation | None = None) -> Array:
         """Phases that are not wrapped: whole turns since the epoch count; arguments as in `phase`."""

@@ -5,88 +5,34 @@ interval, variability.py what the curve tells.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.datasets.map import MapDataset
-from gammapy_hli.engine.datasets.map_stack import stack_maps
-from gammapy_hli.engine.datasets.stack import stack
-from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
-from gammapy_hli.engine.estimate.norm_columns import norm_columns
+from gammapy_hli.engine.estimate.curve_bins import (
+    CurveBins,
+    collect_bins,
+    constant_statistic,
+    join_bins,
+    solve_curve,
+)
+from gammapy_hli.engine.estimate.folding import Folding, fold_curve
+from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets
+from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, collect_spectra, interval_models
+from gammapy_hli.engine.estimate.periodogram import PeriodogramPlan, make_periodogram
 from gammapy_hli.engine.estimate.time_bins import TimeBins, bins_by_run
 from gammapy_hli.engine.estimate.variability import measure_variability
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
-from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood
+from gammapy_hli.engine.fit.likelihood import AnyDataset
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.sky_model import Models
-from gammapy_hli.engine.products.light_curve import DAY, LightCurve
-from gammapy_hli.engine.stats.norm_solver import NormFit, NormProblems, solve_norms
-from gammapy_hli.engine.stats.wstat import WstatBins
+from gammapy_hli.engine.products.light_curve import DAY, MJD_OF_CLOCK, LightCurve
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-PerInterval = Literal["joint", "stack"]
-
-MJD_OF_CLOCK = 51544.0
-
-
-@dataclass(frozen=True, eq=False)
-class CurveBins:
-    """Used bins of all datasets, flat, on-off bins first; ``point`` is interval times number of bands plus band.
-
-    Attributes
-    ----------
-    point : int array (n_bins,)
-    counts, signal, other : arrays (n_bins,)
-        Counts; predicted counts of the source at norm 1 and of the other sources.
-    wstat : WstatBins
-        The on-off bins.
-    cash_background : array
-        Background of the other bins.
-    """
-
-    point: Index
-    counts: Array
-    signal: Array
-    other: Array
-    wstat: WstatBins
-    cash_background: Array
-
-    @property
-    def n_wstat(self) -> int:
-        """Number of on-off bins."""
-        return len(self.wstat.n_on)
-
-    def problems(self, number: Index, n_problems: int, used: NDArray[np.bool_] | None = None) -> NormProblems:
-        """One likelihood for each of the numbers that the bins are given, (n_bins,)."""
-        w, c = slice(None, self.n_wstat), slice(self.n_wstat, None)
-        made = NormProblems(
-            n_problems,
-            wstat_group=number[w],
-            wstat_signal=self.signal[w],
-            wstat_offset=self.other[w],
-            wstat=self.wstat,
-            cash_group=number[c],
-            cash_signal=self.signal[c],
-            cash_offset=self.cash_background + self.other[c],
-            cash_counts=self.counts[c],
-        )
-        return made if used is None else _only_bins(made, used, self.n_wstat)
-
-    def background(self, total: Array) -> Array:
-        """Background in the on region for a total signal: the most likely one (wstat) or as given (cash)."""
-        n = self.n_wstat
-        return np.concatenate([self.wstat.alpha * self.wstat.background(total[:n]), self.cash_background])
-
-    def sum(self, values: Array, n_points: int) -> Array:
-        """Sum over the bins of each point, (n_points,)."""
-        found: Array = np.bincount(self.point, values, n_points).astype(float)
-        return found
 
 
 def estimate_light_curve(
@@ -101,6 +47,9 @@ def estimate_light_curve(
     per_interval: PerInterval = "joint",
     energy_range: EnergyRange | None = None,
     lost: Mapping[str, tuple[float, float, str]] | None = None,
+    fits: Sequence[IntervalFit] | None = None,
+    folding: Folding | None = None,
+    periodogram: PeriodogramPlan | None = None,
 ) -> LightCurve:
     """Flux of a source in intervals of time, as a norm on its spectrum in the models, everything else held.
 
@@ -125,6 +74,13 @@ def estimate_light_curve(
         Reconstructed energies to use, as in the fit.
     lost : mapping of name to (start, stop, reason), optional
         Intervals [s since 2000 TT] none of whose data could be used: rows without flux.
+    fits : sequence of IntervalFit, optional
+        A spectrum for each interval, whose shape it then has (`fit_intervals`); by default all have that of the models.
+        Norms stay factors on the flux of the models in the band.
+    folding : Folding, optional
+        Fold the curve too.
+    periodogram : PeriodogramPlan, optional
+        Look for periods too.
 
     Returns
     -------
@@ -142,34 +98,35 @@ def estimate_light_curve(
     model: Any = models[source]
     bins = bins_by_run(datasets) if bins is None else bins
     edges = _band_edges(datasets[0].energy, energy_edges)
-    used, interval = _used_datasets(datasets, bins, per_interval)
-    bands = [_band_of_bin(dataset.energy, edges) for dataset in used]
-    likelihood = compile(used, models, energy_range=energy_range)
     n_time, n_energy = len(bins), len(edges) - 1
-    flat = _collect(likelihood, source, interval, bands, n_energy)
-    problems = flat.problems(flat.point, n_time * n_energy)
-    best = solve_norms(problems)
-    columns = _columns(flat, problems, best, n_sigma, n_sigma_ul)
+    flat = _flat_bins(datasets, models, source, bins, edges, per_interval, energy_range, fits)
+    best, columns = solve_curve(flat, n_time * n_energy, n_sigma, n_sigma_ul)
     reference: dict[str, Any] = _reference(model.spectral, edges)
     grid = {name: values.reshape(n_time, n_energy) for name, values in columns.items()}
     grid["exposure"] = grid["exposure"] / (reference["ref_flux"] * 1e4)
     time = {"time_min": bins.start, "time_max": bins.stop, "livetime": _livetimes(datasets, bins)}
     middle = 0.5 * (bins.start + bins.stop)
-    numbers = measure_variability(
-        grid["norm"] * reference["ref_flux"],
-        grid["norm_err"] / n_sigma * reference["ref_flux"],
-        middle,
-        _constant_statistic(flat, best, n_energy),
-    )
+    flux, err = grid["norm"] * reference["ref_flux"], grid["norm_err"] / n_sigma * reference["ref_flux"]
+    parts: dict[str, Any] = {
+        "variability": measure_variability(flux, err, middle, constant_statistic(flat, best, n_energy))
+    }
+    if periodogram is not None:
+        parts["periodogram"] = make_periodogram(flux, err, middle, reference["e_min"], reference["e_max"], periodogram)
+    if folding is not None:
+        parts["folded"] = fold_curve(
+            flat, grid["success"], bins, folding, time["livetime"], reference, n_sigma, n_sigma_ul
+        )
+    if fits is not None:
+        parts["spectra"] = collect_spectra(fits, models, source, bins, edges)
     text = {
         "interval": bins.names,
         "members": tuple(" ".join(datasets[k].name for k in group) for group in bins.members),
-        "reason": _reasons(datasets, bins, likelihood, grid, edges),
+        "reason": _reasons(datasets, bins, grid, edges, fits),
     }
     rows = _with_lost({**time, **grid, **text}, lost or {}, n_energy)
     for name in ("time_min", "time_max"):
         rows[name] = MJD_OF_CLOCK + rows[name] / DAY
-    return LightCurve(source=source, n_sigma=n_sigma, n_sigma_ul=n_sigma_ul, variability=numbers, **reference, **rows)
+    return LightCurve(source=source, n_sigma=n_sigma, n_sigma_ul=n_sigma_ul, **reference, **rows, **parts)
 
 
 # -- what is solved ----------------------------------------------------------------------------------------------------
@@ -185,119 +142,35 @@ def _band_of_bin(axis: Axis, edges: u.Quantity) -> Index:
     return np.where((place >= 0) & (place < len(edges) - 1), place, -1)
 
 
-def _used_datasets(
-    datasets: Sequence[AnyDataset], bins: TimeBins, per_interval: PerInterval
-) -> tuple[tuple[AnyDataset, ...], Index]:
-    """Datasets of the likelihood, and the interval that each belongs to."""
-    if per_interval == "joint":
-        pairs = [(datasets[number], k) for k, group in enumerate(bins.members) for number in group]
-    else:
-        pairs = [
-            (each, k)
-            for k, group in enumerate(bins.members)
-            for each in _stacked([datasets[number] for number in group], f"interval-{bins.names[k]}")
-        ]
-    return tuple(dataset for dataset, _ in pairs), np.array([k for _, k in pairs], dtype=np.intp)
+def _flat_bins(
+    datasets: Sequence[AnyDataset],
+    models: Models,
+    source: str,
+    bins: TimeBins,
+    edges: u.Quantity,
+    per_interval: PerInterval,
+    energy_range: EnergyRange | None,
+    fits: Sequence[IntervalFit] | None,
+) -> CurveBins:
+    """The bins of all intervals; with fits each interval has its own spectrum, as a factor on the common one."""
+    groups = [interval_datasets(datasets, bins, k, per_interval) for k in range(len(bins))]
+    n_energy = len(edges) - 1
 
+    def collected(chosen: Sequence[int], own: Models) -> CurveBins:
+        used = tuple(dataset for k in chosen for dataset in groups[k])
+        interval = np.array([k for k in chosen for _ in groups[k]], dtype=np.intp)
+        bands = [_band_of_bin(dataset.energy, edges) for dataset in used]
+        return collect_bins(compile(used, own, energy_range=energy_range), source, interval, bands, n_energy)
 
-def _stacked(group: list[AnyDataset], name: str) -> list[AnyDataset]:
-    """The sum of datasets; those that have nothing to add are left out, what cannot be added stands beside it."""
-    found: list[AnyDataset] = []
-    for kind in dict.fromkeys(type(dataset) for dataset in group):
-        same = [dataset for dataset in group if type(dataset) is kind and _has_data(dataset)]
-        if len(same) > 1:
-            label = name if not found else f"{name}-{len(found)}"
-            found.append(stack_maps(same, label) if issubclass(kind, MapDataset) else stack(same, label))  # type: ignore[arg-type]
-        else:
-            found += same
-    return found
-
-
-def _has_data(dataset: Any) -> bool:
-    return bool(dataset.mask_safe.any()) and getattr(dataset, "counts_off", 0) is not None
-
-
-def _collect(likelihood: Likelihood, source: str, interval: Index, bands: Sequence[Index], n_energy: int) -> CurveBins:
-    """Flat bins of all datasets, those outside the bands left out; on-off bins first."""
-    width = max((len(band) for band in bands), default=0)
-    point = np.full((len(bands), width), -1, dtype=np.intp)
-    for k, band in enumerate(bands):
-        point[k, : len(band)] = np.where(band >= 0, interval[k] * n_energy + band, -1)
-    values = likelihood.parameters.values
-    with np.errstate(all="ignore"):
-        parts = [_spectrum_rows(group, source, point, values) for group in likelihood.groups]
-        parts += [map_bin_rows(term, source, point[term.number], values) for term in likelihood.maps]
-    parts = sorted((part.inside() for part in parts), key=lambda part: not part.is_on_off)
-    names = ("point", "counts", "off", "alpha", "background", "own", "other")
-    flat = {name: np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in names}
-    n = sum(len(part.point) for part in parts if part.is_on_off)
-    return CurveBins(
-        point=flat["point"].astype(np.intp),
-        counts=flat["counts"],
-        signal=flat["own"],
-        other=flat["other"],
-        wstat=WstatBins(flat["counts"][:n], flat["off"][:n], flat["alpha"][:n]),
-        cash_background=flat["background"][n:],
-    )
-
-
-def _spectrum_rows(group: GroupTerm, source: str, point: Index, values: Array) -> BinRows:
-    """The bins of a group of spectra."""
-    fold, on_off = group.fold, group.wstat
-    zero = np.zeros(len(fold.bin))
-    counted = [(t.name, t.spectrum.flux(values[t.places]) @ t.matrix) for t in group.sources]
-    return BinRows(
-        is_on_off=on_off is not None,
-        point=point[fold.member, fold.bin],
-        dataset=fold.member,
-        counts=group.counts if on_off is None else on_off.n_on,
-        off=zero if on_off is None else on_off.n_off,
-        alpha=zero if on_off is None else on_off.alpha,
-        background=group.background if on_off is None else zero,
-        own=sum((npred for name, npred in counted if name == source), zero),
-        other=sum((npred for name, npred in counted if name != source), zero),
-    )
-
-
-def _only_bins(problems: NormProblems, used: NDArray[np.bool_], n_wstat: int) -> NormProblems:
-    """The same problems with some of the bins only."""
-    w, c = used[:n_wstat], used[n_wstat:]
-    return NormProblems(
-        problems.n_problems,
-        wstat_group=problems.wstat_group[w],
-        wstat_signal=problems.wstat_signal[w],
-        wstat_offset=problems.wstat_offset[w],
-        wstat=problems.wstat.take(w),
-        cash_group=problems.cash_group[c],
-        cash_signal=problems.cash_signal[c],
-        cash_offset=problems.cash_offset[c],
-        cash_counts=problems.cash_counts[c],
-    )
-
-
-def _columns(
-    flat: CurveBins, problems: NormProblems, best: NormFit, n_sigma: float, n_sigma_ul: float
-) -> dict[str, NDArray[Any]]:
-    """All columns that the norm solver gives, flat over intervals and bands."""
-    n = problems.n_problems
-    blank = np.where(best.success, 1.0, np.nan)
-    excess = best.norm[flat.point] * flat.signal
-    total = excess + flat.other
-    return {
-        **norm_columns(problems, best, n_sigma, n_sigma_ul),
-        "exposure": flat.sum(flat.signal, n),
-        "counts": np.rint(flat.sum(flat.counts, n)).astype(np.int64),
-        "npred": flat.sum(total + flat.background(total), n) * blank,
-        "npred_excess": flat.sum(excess, n) * blank,
-    }
-
-
-def _constant_statistic(flat: CurveBins, best: NormFit, n_energy: int) -> Array:
-    """Statistic of one norm for all intervals above that of a norm each, (n_energy,)."""
-    used = best.success[flat.point]
-    common = solve_norms(flat.problems(flat.point % n_energy, n_energy, used))
-    single = np.where(best.success, best.stat, 0.0).reshape(-1, n_energy).sum(axis=0)
-    return np.maximum(common.stat - single, 0.0)
+    if fits is None:
+        return collected(range(len(bins)), models)
+    common = _reference(models[source].spectral, edges)["ref_flux"]
+    parts = []
+    for k, own in enumerate(interval_models(models, source, fits)):
+        if groups[k]:
+            factor = common / _reference(own[source].spectral, edges)["ref_flux"]
+            parts.append(collected([k], own).scaled(np.tile(factor, len(bins))))
+    return join_bins(parts) if parts else collected([], models)
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
@@ -325,11 +198,11 @@ def _livetimes(datasets: Sequence[AnyDataset], bins: TimeBins) -> Array:
 def _reasons(
     datasets: Sequence[AnyDataset],
     bins: TimeBins,
-    likelihood: Likelihood,
     grid: Mapping[str, NDArray[Any]],
     edges: u.Quantity,
+    fits: Sequence[IntervalFit] | None,
 ) -> tuple[str, ...]:
-    """For each interval why bands have no flux."""
+    """For each interval why bands have no flux, and why its spectrum could not be fitted."""
     energies = edges.to_value("TeV")
     texts = []
     for k, group in enumerate(bins.members):
@@ -339,6 +212,8 @@ def _reasons(
             f"{_reason([datasets[number] for number in group], energies[band + 1])}"
             for band in failed.tolist()
         ]
+        if fits is not None and not fits[k].success:
+            reasons.append(f"no spectrum ({fits[k].status}); flux for the spectrum of the fit")
         texts.append("; ".join(reasons))
     return tuple(texts)
 

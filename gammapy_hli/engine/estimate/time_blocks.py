@@ -10,7 +10,8 @@ import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
-from gammapy_hli.engine.estimate.light_curve import PerInterval, estimate_light_curve
+from gammapy_hli.engine.estimate.interval_datasets import PerInterval
+from gammapy_hli.engine.estimate.light_curve import estimate_light_curve
 from gammapy_hli.engine.estimate.time_bins import TimeBins, merge_bins
 from gammapy_hli.engine.fit.compile import EnergyRange
 from gammapy_hli.engine.models.sky_model import Models

@@ -1,13 +1,13 @@
 """How much a light curve varies: excess variance, Fvar, Fpp, doubling and halving times, test against a constant.
 
 Plain arrays in, plain arrays out; axis 0 is time, further axes (energy bands) are kept. Points that are nan count as
-not there. The product is `gammapy_hli.engine.products.light_curve.Variability`.
+not there. The product is `gammapy_hli.engine.products.variability.Variability`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gammapy_hli.engine.products.light_curve import Variability
+from gammapy_hli.engine.products.variability import Variability
 
 Array = NDArray[np.float64]
 
@@ -107,10 +107,8 @@ def measure_variability(flux: Array, err: Array, time: Array, chi2: Array) -> Va
     chi2 : array (n_energy,)
         Statistic of a constant flux above that of the points: the estimator knows it from the likelihood.
     """
-    from scipy.special import chdtrc  # late: scipy.special is needed here only
-
     n = np.isfinite(flux).sum(axis=0)
-    dof = np.maximum(n - 1, 0)
+    chi2, dof, p_value = chance_of_more(chi2, n)
     mean = _moments(flux, err)[0]
     fvar, fvar_err = fractional_variability(flux, err)
     fpp, fpp_err = point_to_point_variability(flux, err)
@@ -119,9 +117,9 @@ def measure_variability(flux: Array, err: Array, time: Array, chi2: Array) -> Va
     return Variability(
         n_points=n,
         mean_flux=mean,
-        chi2=np.where(dof > 0, chi2, np.nan),
+        chi2=chi2,
         dof=dof,
-        p_value=np.where(dof > 0, chdtrc(np.maximum(dof, 1), np.maximum(chi2, 0.0)), np.nan),
+        p_value=p_value,
         fvar=fvar,
         fvar_err=fvar_err,
         fpp=fpp,
@@ -133,6 +131,24 @@ def measure_variability(flux: Array, err: Array, time: Array, chi2: Array) -> Va
         halving_time=halving,
         halving_time_err=halving_err,
     )
+
+
+def chance_of_more(chi2: Array, n_points: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp], Array]:
+    """For a statistic against one constant: itself, degrees of freedom, and the chance of more from a constant.
+
+    Statistic and chance are nan where there are fewer than two points.
+
+    Examples
+    --------
+    >>> chi2, dof, p_value = chance_of_more(np.array([3.841]), np.array([2]))
+    >>> dof.tolist(), p_value.round(3).tolist()
+    ([1], [0.05])
+    """
+    from scipy.special import chdtrc  # late: scipy.special is needed here only
+
+    dof = np.maximum(n_points - 1, 0)
+    p_value = chdtrc(np.maximum(dof, 1), np.maximum(chi2, 0.0))
+    return np.where(dof > 0, chi2, np.nan), dof, np.where(dof > 0, p_value, np.nan)
 
 
 def _moments(flux: Array, err: Array) -> tuple[Array, Array, Array, Array]:

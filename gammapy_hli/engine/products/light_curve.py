@@ -21,6 +21,12 @@ from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
+from gammapy_hli.engine.products.column_table import ColumnTable
+from gammapy_hli.engine.products.folded_curve import FoldedCurve
+from gammapy_hli.engine.products.frozen_arrays import frozen, same
+from gammapy_hli.engine.products.interval_spectra import IntervalSpectra
+from gammapy_hli.engine.products.periodogram import Periodogram
+from gammapy_hli.engine.products.variability import NUMBERS, VARIABILITY_HDU, Variability
 
 Array = NDArray[np.float64]
 
@@ -41,81 +47,11 @@ SED_UNITS = {
 }
 UNITS = {"exposure": "m2 s", "livetime": "s"}
 HDU_NAME = "FLUXPOINTS"
-VARIABILITY_HDU = "VARIABILITY"
 VARIABILITY_META = "variability"
+PARTS: dict[str, type[ColumnTable]] = {"periodogram": Periodogram, "folded": FoldedCurve, "spectra": IntervalSpectra}
 DAY = 86400.0
-#: Field of Variability -> (keyword before the number of the band, unit, words).
-NUMBERS: dict[str, tuple[str, str | None, str]] = {
-    "n_points": ("NPTS", None, "points that have a flux"),
-    "mean_flux": ("FMEAN", "cm-2 s-1", "mean flux"),
-    "chi2": ("CHI2", None, "against a constant"),
-    "dof": ("NDOF", None, "degrees of freedom"),
-    "p_value": ("PVAL", None, "of a constant"),
-    "fvar": ("FVAR", None, "fractional variability"),
-    "fvar_err": ("FVARE", None, "its error"),
-    "fpp": ("FPP", None, "point-to-point variability"),
-    "fpp_err": ("FPPE", None, "its error"),
-    "excess_variance": ("XVAR", None, "normalized excess variance"),
-    "excess_variance_err": ("XVARE", None, "its error"),
-    "doubling_time": ("TDBL", "s", "shortest doubling time"),
-    "doubling_time_err": ("TDBLE", "s", "its error"),
-    "halving_time": ("THLV", "s", "shortest halving time"),
-    "halving_time_err": ("THLVE", "s", "its error"),
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Variability:
-    """How much each band varies; arrays (n_energy,), nan where a number is not defined.
-
-    Attributes
-    ----------
-    n_points : int array
-        Intervals with a flux.
-    mean_flux : array [cm-2 s-1]
-        Mean without weights.
-    chi2, p_value : arrays
-        Statistic of one constant flux in all intervals above that of the fluxes one by one (a likelihood ratio, which
-        follows chi2 down to some ten counts), and the chance of more from a constant source.
-    dof : int array
-        n_points - 1.
-    fvar, fpp, excess_variance and their errors : arrays
-        See `gammapy_hli.engine.estimate.variability`.
-    doubling_time, halving_time and their errors : arrays [s]
-        Shortest ones between neighbors that differ significantly.
-    """
-
-    n_points: NDArray[np.int64]
-    mean_flux: Array
-    chi2: Array
-    dof: NDArray[np.int64]
-    p_value: Array
-    fvar: Array
-    fvar_err: Array
-    fpp: Array
-    fpp_err: Array
-    excess_variance: Array
-    excess_variance_err: Array
-    doubling_time: Array
-    doubling_time_err: Array
-    halving_time: Array
-    halving_time_err: Array
-
-    def __post_init__(self) -> None:
-        for name in NUMBERS:
-            values = _frozen(getattr(self, name), np.int64 if name in ("n_points", "dof") else np.float64)
-            object.__setattr__(self, name, values)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Variability):
-            return NotImplemented
-        return all(_same(getattr(self, name), getattr(other, name)) for name in NUMBERS)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def to_dict(self) -> dict[str, list[float]]:
-        """Plain lists, one entry a band."""
-        return {name: getattr(self, name).tolist() for name in NUMBERS}
+MJD_OF_CLOCK = 51544.0
+"""Zero of the clock of the engine, 2000-01-01 TT."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,6 +89,10 @@ class LightCurve(Summary):
     npred, npred_excess : arrays (n_time, n_energy)
         Predicted counts there at the best norm: with background, and of the source alone.
     variability : Variability
+    periodogram : Periodogram, optional
+    folded : FoldedCurve, optional
+    spectra : IntervalSpectra, optional
+        Spectral parameters of each interval; then the fluxes are those of the spectrum of the interval.
     """
 
     source: str
@@ -186,6 +126,9 @@ class LightCurve(Summary):
     npred: Array
     npred_excess: Array
     variability: Variability
+    periodogram: Periodogram | None = None
+    folded: FoldedCurve | None = None
+    spectra: IntervalSpectra | None = None
 
     def __post_init__(self) -> None:
         n_time, n_energy = len(self.time_min), len(self.e_ref)
@@ -193,7 +136,7 @@ class LightCurve(Summary):
         shapes |= dict.fromkeys((*ENERGY_COLUMNS, *REFERENCE_UNITS), (n_energy,))
         for name, shape in shapes.items():
             kind: Any = {"is_ul": bool, "success": bool, "counts": np.int64}.get(name, np.float64)
-            values = _frozen(getattr(self, name), kind)
+            values = frozen(getattr(self, name), kind)
             if values.shape != shape:
                 raise ValueError(f"light curve of {self.source}: {name} has shape {values.shape}; expected {shape}")
             object.__setattr__(self, name, values)
@@ -209,7 +152,7 @@ class LightCurve(Summary):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LightCurve):
             return NotImplemented
-        return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return all(same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -276,6 +219,12 @@ class LightCurve(Summary):
         """Upper limit of `flux`."""
         return self.quantity("flux", "_ul")
 
+    @property
+    def parts(self) -> dict[str, ColumnTable]:
+        """Periodogram, folded curve and spectra, those that are there."""
+        found = {name: getattr(self, name) for name in PARTS}
+        return {name: part for name, part in found.items() if part is not None}
+
     # --- tables and files
     def to_table(self, sed_type: str = "flux") -> Table:
         """One row an interval, vector columns for bands; the flux as "likelihood" (norms) or a type of `quantity`."""
@@ -305,6 +254,8 @@ class LightCurve(Summary):
     def write(self, path: str | Path) -> Path:
         """Write the norms with their reference spectrum; ``.fits`` or ``.ecsv``, chosen by the name.
 
+        FITS holds everything, each part in an HDU of its own; ECSV is one table, the curve with its variability.
+
         Raises
         ------
         InputError
@@ -313,8 +264,10 @@ class LightCurve(Summary):
         path = Path(path)
         table = self.to_table("likelihood")
         if path.suffix == ".fits":
-            table.meta.update(self._variability_cards())
-            hdus = [fits.PrimaryHDU(), fits.BinTableHDU(table, name=HDU_NAME), self._variability_hdu(), self._gti_hdu()]
+            table.meta.update(self.variability.cards())
+            hdus = [fits.PrimaryHDU(), fits.BinTableHDU(table, name=HDU_NAME)]
+            hdus += [self.variability.to_hdu(self.e_min, self.e_max), self._gti_hdu()]
+            hdus += [part.to_hdu() for part in self.parts.values()]
             stream = io.BytesIO()
             fits.HDUList(hdus).writeto(stream)
             write_bytes(path, stream.getvalue())
@@ -331,7 +284,7 @@ class LightCurve(Summary):
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Read what `write` wrote, bit by bit the same.
+        """Read what `write` wrote, bit by bit the same (from ECSV without the `parts`).
 
         Raises
         ------
@@ -340,7 +293,7 @@ class LightCurve(Summary):
         """
         path = Path(path)
         try:
-            table, numbers = _read_ecsv(path) if path.suffix == ".ecsv" else _read_fits(path)
+            table, numbers, parts = _read_ecsv(path) if path.suffix == ".ecsv" else _read_fits(path)
         except (OSError, KeyError) as error:
             raise InputError(f"{path}: cannot be read as a light curve ({error})") from error
         expected = (*TIME_COLUMNS, *ENERGY_COLUMNS, *REFERENCE_UNITS, *GRID_COLUMNS, *TEXT_COLUMNS)
@@ -361,6 +314,7 @@ class LightCurve(Summary):
             n_sigma_ul=float(meta.get("N_SIG_UL", 2.0)),
             variability=Variability(**{name: np.asarray(numbers[name]) for name in NUMBERS}),
             **columns,
+            **parts,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -396,56 +350,28 @@ class LightCurve(Summary):
             "N_SIG_UL": float(self.n_sigma_ul),
         }
 
-    def _variability_cards(self) -> dict[str, Any]:
-        """The numbers of each band for the header of the table, for readers; all digits are in an HDU of their own."""
-        cards: dict[str, Any] = {}
-        for name, (keyword, _, words) in NUMBERS.items():
-            for band, value in enumerate(getattr(self.variability, name).tolist(), start=1):
-                card = f"{keyword}{band}"
-                if math.isfinite(value) and len(card) <= 8:
-                    cards[card] = (value, words)
-        return cards
-
-    def _variability_hdu(self) -> fits.BinTableHDU:
-        table = Table({"e_min": u.Quantity(self.e_min, "TeV"), "e_max": u.Quantity(self.e_max, "TeV")})
-        for name, (_, unit, _) in NUMBERS.items():
-            values = getattr(self.variability, name)
-            table[name] = values if unit is None else u.Quantity(values, unit)
-        return fits.BinTableHDU(table, name=VARIABILITY_HDU)
-
     def _gti_hdu(self) -> fits.BinTableHDU:
         """The intervals as GTI, seconds since 2000."""
         columns = [
-            fits.Column(name, "D", unit="s", array=(days - 51544.0) * DAY)
+            fits.Column(name, "D", unit="s", array=(days - MJD_OF_CLOCK) * DAY)
             for name, days in (("START", self.time_min), ("STOP", self.time_max))
         ]
         hdu = fits.BinTableHDU.from_columns(columns, name="GTI")
-        hdu.header.update(MJDREFI=51544, MJDREFF=0.0, TIMESYS="tt", TIMEUNIT="s")
+        hdu.header.update(MJDREFI=int(MJD_OF_CLOCK), MJDREFF=0.0, TIMESYS="tt", TIMEUNIT="s")
         return hdu
 
 
-def _read_ecsv(path: Path) -> tuple[Table, Mapping[str, Any]]:
+def _read_ecsv(path: Path) -> tuple[Table, Mapping[str, Any], dict[str, Any]]:
     table = Table.read(path, format="ascii.ecsv", fill_values=None)
-    return table, table.meta[VARIABILITY_META]
+    return table, table.meta[VARIABILITY_META], {}
 
 
-def _read_fits(path: Path) -> tuple[Table, Mapping[str, Any]]:
+def _read_fits(path: Path) -> tuple[Table, Mapping[str, Any], dict[str, Any]]:
     with fits.open(path, memmap=False) as hdus:
         for name in (HDU_NAME, VARIABILITY_HDU):
             if name not in hdus:
                 raise OSError(f"no HDU {name}; it has {[hdu.name for hdu in hdus]}")
         data = hdus[VARIABILITY_HDU].data
         numbers = {name: np.array(data[name]) for name in NUMBERS if name in data.names}
-        return Table(hdus[HDU_NAME].data, meta=dict(hdus[HDU_NAME].header)), numbers
-
-
-def _frozen(values: Any, kind: Any) -> NDArray[Any]:
-    array = np.array(values, dtype=kind)
-    array.setflags(write=False)
-    return array
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray):
-        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-    return bool(one == other)
+        parts = {name: kind.from_hdu(hdus[kind.hdu_name]) for name, kind in PARTS.items() if kind.hdu_name in hdus}
+        return Table(hdus[HDU_NAME].data, meta=dict(hdus[HDU_NAME].header)), numbers, parts
