@@ -16,7 +16,9 @@ WIDTH = 96
 
 def make_recipe(root: Component, steps: tuple[str, ...]) -> Recipe:
     """Texts of the configuration of an analysis."""
-    given = {key: value for key, value in root.to_plain(only_set=True).items() if key != HOW}
+    plain = root.to_plain(only_set=True)
+    order = [key for key in plain if "@" not in key] + [step for step in steps if "@" in step and step in plain]
+    given = {key: plain[key] for key in order if key != HOW}
     lines = [f"config_version: {CONFIG_VERSION}", *block_yaml(given)]
     return Recipe("\n".join(lines) + "\n", _without_section(effective_yaml(root, comments=False), HOW), steps)
 
