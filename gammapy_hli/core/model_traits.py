@@ -28,7 +28,7 @@ class ParameterValue:
         Unit of the model's parameter.
     frozen : bool, optional
     prior : dict, optional
-        ``{gauss: {mean, sigma}}`` or ``{uniform: {min, max}}``.
+        ``{gauss: {mean, sigma}}``, ``{uniform: {min, max}}`` or ``{log_uniform: {min, max}}``, numbers in `unit`.
     link : str, optional
         Name of the parameter that it follows.
     """
@@ -103,7 +103,7 @@ class ModelParameter(Option):
                     f"{shown(raw)} is not the name of a parameter", "write e.g. crab.spectral.index", "type"
                 )
             return raw
-        return _check_prior(raw)
+        return _check_prior(raw, self.unit)
 
     def _check_order(self, stored: Mapping[str, Any]) -> None:
         low, value, high = (self._number(stored.get(key)) for key in ("min", "value", "max"))
@@ -112,6 +112,13 @@ class ModelParameter(Option):
         if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
             bounds = " and ".join(f"{key} {stored[key]}" for key in ("min", "max") if stored.get(key) is not None)
             raise InvalidValue(f"value {shown(stored['value'])} does not fit {bounds}", code="range")
+        for kind, numbers_ in (stored.get("prior") or {}).items():
+            least, most = (self._number(numbers_.get(key)) for key in ("min", "max"))
+            if value is not None and least is not None and most is not None and not least <= value <= most:
+                ends = f"{shown(numbers_['min'])} to {shown(numbers_['max'])}"
+                raise InvalidValue(
+                    f"value {shown(stored['value'])} lies outside of its {kind} prior, {ends}", code="range"
+                )
 
     def _number(self, stored: Any) -> float | None:
         return None if stored is None else number_in(stored, self.unit)
@@ -122,13 +129,21 @@ class ModelParameter(Option):
     def make(self, stored: Any, origin: Origin | None) -> ParameterValue:
         fields = dict(stored) if isinstance(stored, Mapping) else {"value": stored}
         in_unit: dict[str, Any] = {key: self._number(fields.get(key)) for key in ("value", "min", "max", "error")}
-        rest = {key: fields.get(key) for key in ("frozen", "prior", "link")}
-        return ParameterValue(unit=self.unit, **in_unit, **rest)
+        rest = {key: fields.get(key) for key in ("frozen", "link")}
+        return ParameterValue(unit=self.unit, prior=self._prior_in_unit(fields.get("prior")), **in_unit, **rest)
+
+    def _prior_in_unit(self, prior: Any) -> Any:
+        """The numbers of a prior in the unit of the parameter."""
+        if prior is None:
+            return None
+        return {kind: {key: self._number(number) for key, number in values.items()} for kind, values in prior.items()}
 
     def key(self, stored: Any) -> Any:
         if not isinstance(stored, Mapping):
             return self._number(stored)
-        return {key: self._number(v) if key in ("value", "min", "max", "error") else v for key, v in stored.items()}
+        numbers_ = ("value", "min", "max", "error")
+        plain = {key: self._number(v) if key in numbers_ else v for key, v in stored.items()}
+        return {**plain, "prior": self._prior_in_unit(plain["prior"])} if "prior" in plain else plain
 
     def expected(self) -> str:
         words = f"a parameter in {unit_name(self.unit)}" if self.unit else "a parameter, a pure number"
@@ -145,7 +160,7 @@ class ModelParameter(Option):
             "max": nullable,
             "error": nullable,
             "frozen": {"type": "boolean"},
-            "prior": {"type": ["object", "null"]},
+            "prior": {"anyOf": [prior_schema(self.unit), {"type": "null"}]},
             "link": {"type": ["string", "null"]},
         }
         mapping = {"type": "object", "properties": properties, "additionalProperties": False}
@@ -153,11 +168,11 @@ class ModelParameter(Option):
         return {"anyOf": [*texts, mapping]}
 
 
-_PRIORS = {"gauss": ("mean", "sigma"), "uniform": ("min", "max")}
+_PRIORS = {"gauss": ("mean", "sigma"), "uniform": ("min", "max"), "log_uniform": ("min", "max")}
 
 
-def _check_prior(raw: Any) -> Any:
-    """``{gauss: {mean, sigma}}`` or ``{uniform: {min, max}}``."""
+def _check_prior(raw: Any, unit: str = "") -> Any:
+    """``{gauss: {mean, sigma}}``, ``{uniform: {min, max}}`` or ``{log_uniform: {min, max}}``; numbers with the unit."""
     if raw is None:
         return None
     if not isinstance(raw, Mapping) or len(raw) != 1:
@@ -165,22 +180,64 @@ def _check_prior(raw: Any) -> Any:
     ((kind, values),) = raw.items()
     check_key(str(kind), tuple(_PRIORS))
     keys = _PRIORS[kind]
+    for name in values if isinstance(values, Mapping) else ():
+        try:
+            check_key(str(name), keys)
+        except InvalidValue as error:
+            raise error.inside(kind) from None
     if not isinstance(values, Mapping) or set(values) != set(keys):
         raise InvalidValue(f"{shown(values)}: a {kind} prior has {' and '.join(keys)}", None, "missing", (kind,))
+    stored = {}
     for key in keys:
-        if isinstance(values[key], bool) or not isinstance(values[key], int | float):
-            raise InvalidValue(f"{shown(values[key])} is not a number", None, "type", (kind, key))
-    if kind == "gauss" and values["sigma"] <= 0:
+        try:
+            stored[key] = _prior_number(values[key], unit)
+        except InvalidValue as error:
+            raise error.inside(key).inside(kind) from None
+    one, two = (number_in(stored[key], unit) for key in keys)
+    if kind == "gauss" and two <= 0:
         raise InvalidValue(f"sigma {shown(values['sigma'])} is not positive", None, "range", (kind, "sigma"))
-    if kind == "uniform" and values["min"] >= values["max"]:
+    if kind != "gauss" and one >= two:
         raise InvalidValue(
             f"min {shown(values['min'])} is not below max {shown(values['max'])}", None, "order", (kind,)
         )
-    return {kind: plain_value({key: values[key] for key in keys})}
+    if kind == "log_uniform" and one <= 0:
+        raise InvalidValue(
+            f"min {shown(values['min'])} is not positive, which the logarithm needs", None, "range", (kind, "min")
+        )
+    return {kind: stored}
+
+
+def _prior_number(raw: Any, unit: str) -> Any:
+    """A number of a prior, with the unit of its parameter unless it is 0."""
+    if raw == 0 and not isinstance(raw, bool):
+        return f"0 {unit}".rstrip() if unit else plain_value(raw)
+    if not unit:
+        if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+            raise InvalidValue(f"{shown(raw)} is not a number", None, "type")
+        return plain_value(raw)
+    number, own = split_quantity(raw, unit)
+    return f"{format_number(number)} {own}" if own else number
+
+
+def prior_schema(unit: str) -> dict[str, Any]:
+    """JSON schema of a prior on a parameter with a unit."""
+    number = {"anyOf": [{"type": "number"}, *quantity_schema(unit)["anyOf"]]} if unit else {"type": "number"}
+
+    def shape(keys: tuple[str, ...]) -> dict[str, Any]:
+        fields = dict.fromkeys(keys, number)
+        return {"type": "object", "properties": fields, "required": list(keys), "additionalProperties": False}
+
+    return {
+        "type": "object",
+        "properties": {kind: shape(keys) for kind, keys in _PRIORS.items()},
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
 
 
 class Prior(Option):
-    """A prior as a value of its own: ``{gauss: {mean: 0, sigma: 0.15}}`` or ``{uniform: {min: -1, max: 1}}``."""
+    """A prior of a pure number as a value of its own: ``{gauss: {mean: 0, sigma: 0.15}}``."""
 
     kind = "a prior such as {gauss: {mean: 0, sigma: 0.15}} or {uniform: {min: -1, max: 1}}"
 
@@ -188,15 +245,4 @@ class Prior(Option):
         return _check_prior(raw)
 
     def value_schema(self) -> dict[str, Any]:
-        def shape(keys: tuple[str, ...]) -> dict[str, Any]:
-            numbers_ = {key: {"type": "number"} for key in keys}
-            return {"type": "object", "properties": numbers_, "required": list(keys), "additionalProperties": False}
-
-        properties = {kind: shape(keys) for kind, keys in _PRIORS.items()}
-        return {
-            "type": "object",
-            "properties": properties,
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-        }
+        return prior_schema("")

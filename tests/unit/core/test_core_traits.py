@@ -100,6 +100,16 @@ VALID = [
     ),
     (ModelParameter(unit="TeV"), {"value": 2, "unit": "GeV", "min": "1 MeV"}, "{value: 2 GeV, min: 1 MeV}"),
     (ModelParameter(unit=""), {"value": 0, "prior": {"gauss": {"mean": 0, "sigma": 1}}}, None),
+    (
+        ModelParameter(unit=DNDE),
+        {"prior": {"log_uniform": {"min": "1e-12 cm-2 s-1 TeV-1", "max": "1e-6 m-2 s-1 TeV-1"}}},
+        "{prior: {log_uniform: {min: 1e-12 cm-2 s-1 TeV-1, max: 1e-06 m-2 s-1 TeV-1}}}",
+    ),
+    (
+        ModelParameter(unit="TeV-1"),
+        {"prior": {"uniform": {"min": 0, "max": "1 TeV-1"}}},
+        "{prior: {uniform: {min: 0 TeV-1, max: 1 TeV-1}}}",
+    ),
     (ModelParameter(unit=""), {"link": "crab.spectral.index"}, "{link: crab.spectral.index}"),
     (Int(None), None, "null"),
 ]
@@ -192,7 +202,16 @@ INVALID = [
     (Plain(), {1: 2}, "not text"),
     (Plain(), float("inf"), "finite"),
     (Prior(), {"gaus": {}}, "Did you mean 'gauss'"),
-    (Prior(), {"gauss": {"mean": 0, "sigma": 0}}, "not positive"),
+    (Prior(), {"gauss": {"mean": 0, "sigma": 0}}, "sigma 0 is not positive"),
+    (Prior(), {"gauss": {"mean": 0, "sigm": 1}}, "unknown key 'sigm'. Did you mean 'sigma'"),
+    (Prior(), {"gauss": {"mean": 0}}, "a gauss prior has mean and sigma"),
+    (Prior(), {"gauss": {"mean": True, "sigma": 1}}, "true is not a number"),
+    (Prior(), {"uniform": {"min": 1, "max": 1}}, "min 1 is not below max 1"),
+    (Prior(), {"log_uniform": {"min": 0, "max": 1}}, "min 0 is not positive"),
+    (Prior(), {"gauss": {}, "uniform": {}}, "is not a prior"),
+    (ModelParameter(unit=DNDE), {"prior": {"gauss": {"mean": 0, "sigma": 1e-12}}}, "1e-12 has no unit"),
+    (ModelParameter(unit="TeV"), {"prior": {"uniform": {"min": 0, "max": "1 deg"}}}, "'1 deg' has unit deg"),
+    (ModelParameter(unit=""), {"value": 3, "prior": {"uniform": {"min": 0, "max": 2}}}, "3 lies outside .*, 0 to 2"),
     (ModelParameter(unit=DNDE), "3 ph/s", "has unit ph/s"),
     (ModelParameter(unit=DNDE), 3, "3 has no unit"),
     (ModelParameter(unit=""), "3 TeV", r"has unit TeV \(energy\); expected no unit"),
@@ -321,3 +340,13 @@ def test_every_trait_describes_itself_and_has_a_schema(trait):
     assert trait.expected()
     assert isinstance(trait.schema(), dict)
     assert trait.describe()
+
+
+def test_numbers_of_a_prior_are_in_the_unit_of_the_parameter():
+    raw = {
+        "value": "3e-11 cm-2 s-1 TeV-1",
+        "prior": {"gauss": {"mean": "3e-7 m-2 s-1 TeV-1", "sigma": "1e-7 m-2 s-1 TeV-1"}},
+    }
+    parameter = ModelParameter(unit=DNDE).parse(raw)
+    assert parameter.prior == {"gauss": {"mean": 3e-11, "sigma": 1e-11}}
+    assert ModelParameter(unit=DNDE).key(ModelParameter(unit=DNDE).check(raw))["prior"] == parameter.prior
