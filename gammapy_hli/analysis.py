@@ -139,7 +139,9 @@ class Analysis(Component):
         for name in list(tool.sources):
             del tool.sources[name]
         if isinstance(models, Mapping):
-            tool.update({"file": None, "sources": models.get("sources", models)})
+            if tool.stored("file") is not None:
+                tool.file = None
+            tool.update({"sources": models.get("sources", models)})
         else:
             tool.file = models
         self._given.discard(step)
@@ -380,7 +382,15 @@ class Analysis(Component):
     def context(self, *, show_progress: bool = False) -> RunContext:
         """How the work is done, from the section ``general``."""
         general = self.general
-        return RunContext(n_jobs=general.n_jobs, on_error=general.on_error, progress=Progress(enabled=show_progress))
+        general.check_workers()
+        return RunContext(
+            n_jobs=general.n_jobs,
+            on_error=general.on_error,
+            executor=general.executor,
+            scheduler=general.scheduler,
+            progress=Progress(enabled=show_progress),
+            keeps_items=general.store_per_obs,
+        )
 
     def _wish(self, until: str | None, only: Collection[str] | str | None, force: bool | Collection[str] | str) -> Wish:
         chosen = (only,) if isinstance(only, str) else only

@@ -199,16 +199,3 @@ def test_dask_without_the_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"Install gammapy_hli\[dask\]"):
         list(map_ordered(abs, [1], executor="dask"))
-
-
-@pytest.mark.filterwarnings("default")
-def test_dask_cluster_of_two_gives_the_same(functions, monkeypatch, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        options = {"executor": "dask", "scheduler": cluster.scheduler_address}
-        good = [outcome.value for outcome in map_ordered(functions.work, range(6), **options)]
-        died = list(map_ordered(functions.die_on_three, range(5), **options))
-    assert good == [functions.work(item) for item in range(6)]
-    assert [outcome.value for outcome in died] == [0, 1, 2, None, 4]
-    assert isinstance(died[3].error, WorkerDied)
