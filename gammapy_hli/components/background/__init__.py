@@ -14,5 +14,6 @@ METHODS: dict[str, str | None] = {
     "adaptive-ring": "gammapy_hli.components.background.adaptive_ring:AdaptiveRingMethod",
     "fov": "gammapy_hli.components.background.fov:FovBackgroundMethod",
     "irf": "gammapy_hli.components.background.irf:IrfBackground",
+    "phase": "gammapy_hli.components.background.phase:PhaseBackgroundMethod",
     "none": None,
 }

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.observation import Observation
 
+OFF_FROM = "OFF_FROM"
+"""Where off counts come from, if not from other regions of the same run: 'phase', or 'runs 20136 20137'."""
+
 
 def observation_meta(observation: Observation) -> dict[str, list[Any]]:
     """TELESCOP, OBS_ID, OBS_MODE, RA_PNT, DEC_PNT and ZENITH [deg], each a list of one entry."""

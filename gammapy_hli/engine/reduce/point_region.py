@@ -36,7 +36,12 @@ def is_point(region: SkyRegion) -> bool:
 def count_in_rad_max(
     events: EventList, lon: Any, lat: Any, rad_max: RadMax, offset: Quantity, energy: Axis
 ) -> np.ndarray:
-    """Events not further than RAD_MAX from any of some positions, in bins of reconstructed energy.
+    """Events of `is_in_rad_max` in bins of reconstructed energy, float64, shape (ne,)."""
+    return fill_counts(events.energy[is_in_rad_max(events, lon, lat, rad_max, offset)], energy)
+
+
+def is_in_rad_max(events: EventList, lon: Any, lat: Any, rad_max: RadMax, offset: Quantity) -> np.ndarray:
+    """Which events are not further than RAD_MAX from any of some positions.
 
     Parameters
     ----------
@@ -47,18 +52,17 @@ def count_in_rad_max(
         The radius is that of the nearest bin to the energy of the event.
     offset : Quantity [deg]
         Distance of all positions from the pointing.
-    energy : Axis
 
     Returns
     -------
-    ndarray, float64, shape (ne,)
+    ndarray, bool, shape (n_events,)
     """
     radius = rad_max.evaluate(Quantity(events.energy, u.TeV, copy=False), offset).to_value(u.rad)
     ra, dec = np.deg2rad(events.ra), np.deg2rad(events.dec)
     inside = np.zeros(len(events), dtype=bool)
     for position in zip(np.atleast_1d(lon), np.atleast_1d(lat), strict=True):
         inside |= separation(ra, dec, *position) <= radius
-    return fill_counts(events.energy[inside], energy)
+    return inside
 
 
 def rad_max_radii(rad_max: RadMax, offset: Quantity, energy: Axis) -> Quantity:

@@ -14,9 +14,9 @@ from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.mask import ExclusionMask
-from gammapy_hli.engine.geom.region import region_center
+from gammapy_hli.engine.geom.region import region_center, region_mask
 from gammapy_hli.engine.geom.sphere import icrs_radians, separation
-from gammapy_hli.engine.reduce.counts import count_in_region
+from gammapy_hli.engine.reduce.counts import fill_counts
 from gammapy_hli.engine.reduce.exposure import (
     REGION_PIXEL,
     edisp_of_region,
@@ -25,7 +25,7 @@ from gammapy_hli.engine.reduce.exposure import (
     point_source_containment,
 )
 from gammapy_hli.engine.reduce.meta import observation_meta
-from gammapy_hli.engine.reduce.point_region import check_point_like, count_in_rad_max, is_point
+from gammapy_hli.engine.reduce.point_region import check_point_like, is_in_rad_max, is_point
 from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan, make_safe_mask
 
 if TYPE_CHECKING:
@@ -149,10 +149,15 @@ def check_usable(observation: Observation) -> None:
 
 def make_counts(observation: Observation, plan: SpectrumPlan, offset: Quantity) -> np.ndarray:
     """Events inside the on region, of a point within RAD_MAX, shape (ne,)."""
+    return fill_counts(observation.events.energy[in_on_region(observation, plan, offset)], plan.energy)
+
+
+def in_on_region(observation: Observation, plan: SpectrumPlan, offset: Quantity) -> np.ndarray:
+    """Which events lie inside the on region, of a point within RAD_MAX, bool, shape (n_events,)."""
+    events = observation.events
     if is_point(plan.on_region):
-        position = icrs_radians(region_center(plan.on_region))
-        return count_in_rad_max(observation.events, *position, observation.rad_max, offset, plan.energy)
-    return count_in_region(observation.events, plan.on_region, plan.energy)
+        return is_in_rad_max(events, *icrs_radians(region_center(plan.on_region)), observation.rad_max, offset)
+    return region_mask(plan.on_region, np.deg2rad(events.ra), np.deg2rad(events.dec))
 
 
 def make_exposures(observation: Observation, plan: SpectrumPlan, offset: Quantity) -> dict[str, Quantity]:

@@ -70,6 +70,9 @@ def lead(material: Material) -> str:
         frozenset({"wstat"}): "background measured in off regions",
         frozenset({"cash"}): "background taken from the response files",
     }.get(frozenset(kinds), "background measured in off regions or taken from the response files")
+    places = {str(text).split(" ")[0] for dataset in datasets for text in dataset.meta.get("OFF_FROM", ())}
+    if places == {"phase"} or places == {"runs"}:
+        background = f"background measured in {'other phases' if places == {'phase'} else 'off runs'}"
     if kinds == {"cash"} and all(dataset.background is None for dataset in datasets):
         background = "no background subtracted"
     of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
