@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all: temporary name in the same folder, fsync, rename."""
+"""Files that appear whole or not at all: temporary name in the same folder, fsync, rename.
+
+Files of a folder that is put in its place as a whole (`whole_folder`) need neither: they are brought to the disk
+together, when all are written.
+"""
 
 import json
 import math
@@ -6,10 +10,13 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any
 
 TEMPORARY_SUFFIX = ".part"
+_N_SYNC = 16  # files that are brought to the disk at once: it waits for itself, not for the processor
+_whole: ContextVar[str | None] = ContextVar("folder that nobody sees yet", default=None)
 
 
 @contextmanager
@@ -26,11 +33,15 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     if mode not in ("w", "wb"):
         raise ValueError(f"mode is {mode!r}; expected 'w' or 'wb'")
     final = Path(os.path.realpath(path))
+    folder = _whole.get()
+    if folder is not None and str(final).startswith(folder):
+        with _plain_write(final, mode) as stream:
+            yield stream
+        return
     temporary = temporary_name(final)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
-        with os.fdopen(descriptor, mode, **text) as stream:  # type: ignore[call-overload]
+        with _opened(descriptor, mode) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -40,6 +51,64 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
             os.unlink(temporary)
         raise
     sync_folder(final.parent)
+
+
+@contextmanager
+def whole_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """In the block, files below a folder that nobody sees yet are written as they are; behind it all are on the disk.
+
+    Parameters
+    ----------
+    folder : path
+        A new folder, which takes its final name behind the block. What is in it after an exception is of no use.
+    """
+    real = os.path.join(os.path.realpath(folder), "")
+    token = _whole.set(real)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+    sync_tree(real)
+
+
+def sync_tree(folder: str | os.PathLike[str]) -> None:
+    """Bring all files and folders below a folder, and itself, to the disk, many at once."""
+    files: list[str] = []
+    folders: list[str] = []
+    for parent, _, names in os.walk(folder):
+        files += [os.path.join(parent, name) for name in names]
+        folders.append(parent)
+    if len(files) <= _N_SYNC:
+        for path in files:
+            _sync(path)
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # late: only where there are many files
+
+        with ThreadPoolExecutor(_N_SYNC) as threads:
+            for _ in threads.map(_sync, files):
+                pass
+    for parent in folders:
+        sync_folder(parent)
+
+
+@contextmanager
+def _plain_write(path: Path, mode: str) -> Iterator[IO[Any]]:
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # it may be a link to a file that others use
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with _opened(descriptor, mode) as stream:
+            yield stream
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def _opened(descriptor: int, mode: str) -> IO[Any]:
+    if "b" in mode:
+        return os.fdopen(descriptor, mode)
+    return os.fdopen(descriptor, mode, encoding="utf-8", newline="\n")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -91,11 +160,15 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: str | os.PathLike[str]) -> None:
     """Bring renames in a folder to the disk, where the system allows it."""
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder)
+
+
+def _sync(path: str | os.PathLike[str]) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gammapy_hli.base.atomic_write import TEMPORARY_SUFFIX, sync_folder, temporary_name, write_text
+from gammapy_hli.base.atomic_write import TEMPORARY_SUFFIX, sync_folder, temporary_name, whole_folder, write_text
 from gammapy_hli.base.errors import FolderError
 from gammapy_hli.run.hashing import files_below
 from gammapy_hli.run.lock import LOCK_FILE
@@ -123,8 +123,8 @@ def replace_folder(final: Path, write: Callable[[Path], None]) -> None:
     new = _sibling(final, "new")
     new.mkdir()
     try:
-        write(new)
-        _sync_files(new)
+        with whole_folder(new):
+            write(new)
         if not final.exists():
             os.rename(new, final)
         else:
@@ -158,17 +158,6 @@ def _keep_foreign_files(old: Path, new: Path) -> None:
         if name not in known and not name.endswith(TEMPORARY_SUFFIX) and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
-
-
-def _sync_files(folder: Path) -> None:
-    for path in files_below(folder).values():
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    sync_folder(folder)
 
 
 def _sibling(final: Path, kind: str) -> Path:

@@ -6,7 +6,14 @@ import stat
 
 import pytest
 
-from gammapy_hli.base.atomic_write import atomic_write, json_text, write_bytes, write_json, write_text
+from gammapy_hli.base.atomic_write import (
+    atomic_write,
+    json_text,
+    whole_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def write_half(path, mode, data, error):
@@ -71,3 +78,40 @@ def test_json_refuses_what_it_does_not_know():
 def test_mode_is_checked(tmp_path):
     with pytest.raises(ValueError, match="mode is 'a'"), atomic_write(tmp_path / "x", "a"):
         pass
+
+
+def test_files_of_a_whole_folder_are_synced_once_and_together(tmp_path, monkeypatch):
+    synced = []
+    plain = os.fsync
+
+    def fsync(descriptor):
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        plain(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = tmp_path / "new"
+    (folder / "deep").mkdir(parents=True)
+    with whole_folder(folder):
+        for k in range(40):
+            write_text(folder / "deep" / f"{k}.txt", str(k))
+        write_bytes(tmp_path / "beside", b"x")
+        assert synced == [synced[0], str(tmp_path)]  # the file outside of it, as ever
+        assert sorted(path.name for path in (folder / "deep").iterdir()) == sorted(f"{k}.txt" for k in range(40))
+    assert sorted(synced[2:]) == sorted(str(path) for path in [folder, *folder.rglob("*")])
+    assert (folder / "deep" / "7.txt").read_text() == "7"
+    write_text(folder / "later.txt", "as ever")
+    assert synced[-1] == str(folder)
+
+
+def test_files_of_a_whole_folder_leave_nothing_after_an_error_and_do_not_write_through_links(tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (tmp_path / "kept").write_text("old")
+    os.link(tmp_path / "kept", folder / "linked")
+    with whole_folder(folder):
+        write_text(folder / "linked", "new")
+        with pytest.raises(RuntimeError):
+            write_half(folder / "broken", "w", "half", RuntimeError)
+    assert sorted(path.name for path in folder.iterdir()) == ["linked"]
+    assert (tmp_path / "kept").read_text() == "old"
+    assert (folder / "linked").read_text() == "new"
