@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.context import Notes, RunContext
 from gammapy_hli.run.history import History
 from gammapy_hli.run.items import ItemStore
-from gammapy_hli.run.keys import config_key, recipe_key, step_key, work_key
+from gammapy_hli.run.keys import ItemKeys, config_key, recipe_key, step_key, work_key
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.logs import StepLog, logs_in_file
 from gammapy_hli.run.manifest import ABSENT, FileRecord, InputRecord, Manifest
@@ -268,6 +268,8 @@ class _Runner:
             self.decisions.append(Decision(step.name, "skip"))
             logger.info("up to date", extra={"step": step.name})
             return
+        if is_forced(step, self.wish.force):  # from its beginning
+            ItemStore(self.store.items_folder(step.name)).prune(())
         decision = Decision(step.name, "run", tuple(reasons))
         logger.info("runs (%s)", decision.reason, extra={"step": step.name})
         start = time.monotonic()
@@ -319,15 +321,17 @@ class _Runner:
         config = config_key(step, {name: manifest.config_key for name, manifest in before.items()})
         known = absolute_files([*step.files, *_input_files(step, inputs)])
         files = self._file_records(known)
-        items = ItemStore(self.store.items_folder(step.name))
+        items = ItemStore(None if self.context.keeps_items is False else self.store.items_folder(step.name))
         context = replace(
             self.context,
             step=step.name,
             logger=StepLog(step.name),
             items=items,
+            item_keys=ItemKeys(step, self.store.hasher.sha256),
             notes=Notes(),
         )
-        product = step.tool.run(context, **inputs)
+        with closing(items):
+            product = step.tool.run(context, **inputs)
         files += self._file_records([path for path in dict.fromkeys(context.notes.files) if path not in known])
         manifest = Manifest(
             step=step.name,
@@ -354,7 +358,8 @@ class _Runner:
             end=now(),
         )
         self.store.keep(step, product, manifest)
-        items.prune(context.notes.items.values())
+        wanted = () if context.keeps_items is False else context.notes.items.values()
+        ItemStore(self.store.items_folder(step.name)).prune(wanted)
 
     def _input_records(self, step: Step) -> tuple[InputRecord, ...]:
         records = []

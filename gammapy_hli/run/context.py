@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gammapy_hli.run.items import ItemStore
+from gammapy_hli.run.keys import ItemKeys
 from gammapy_hli.run.map_ordered import Outcome, map_ordered
 from gammapy_hli.run.progress import Progress
 
@@ -39,7 +40,12 @@ class RunContext:
     step : str
         Name of the step that runs.
     items : ItemStore
-        Results of single items of earlier, interrupted runs.
+        Results of single items of earlier runs, finished or interrupted.
+    item_keys : ItemKeys or None
+        Makes the keys of items; None where nothing is known of the step.
+    keeps_items : bool or None
+        Whether results of single items are kept, for the case that the step is interrupted or gets more of them; None
+        leaves it to the tool.
     notes : Notes
     """
 
@@ -52,6 +58,8 @@ class RunContext:
     base_folder: Path = field(default_factory=Path.cwd)
     step: str = ""
     items: ItemStore = field(default_factory=lambda: ItemStore(None))
+    item_keys: ItemKeys | None = None
+    keeps_items: bool | None = None
     notes: Notes = field(default_factory=Notes)
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any], *, label: str = "") -> Iterator[Outcome]:
@@ -76,6 +84,11 @@ class RunContext:
     def record_files(self, files: Iterable[str | os.PathLike[str]]) -> None:
         """Tell which input files are read, as soon as they are known; they enter the key and the provenance."""
         self.notes.files += [Path(os.path.abspath(file)) for file in files]
+
+    def item_key(self, files: Iterable[tuple[str, Path]], extra: Any = None, leave_out: Iterable[str] = ()) -> str:
+        """Key of an item; see `ItemKeys.key`."""
+        assert self.item_keys is not None, "a step that is not run by a chain has no keys"
+        return self.item_keys.key(files, extra, leave_out)
 
     def record_item(self, name: str, key: str) -> None:
         """Tell the key of an item; its stored result is kept when the step has ended."""

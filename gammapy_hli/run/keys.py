@@ -1,9 +1,12 @@
 """Keys: what must be equal for a result to be used again (DESIGN.md section 6)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from gammapy_hli import __version__
 from gammapy_hli.run.hashing import document_hash
 from gammapy_hli.run.step import Option, Step, affects_result
 
@@ -43,6 +46,51 @@ def item_key(
     )
 
 
+class ItemKeys:
+    """Makes the keys of the items of one execution of a step; every file is looked at once.
+
+    Parameters
+    ----------
+    step : Step
+    file_hash : callable
+        sha256 of a file; FileNotFoundError where there is none.
+    """
+
+    def __init__(self, step: Step, file_hash: Callable[[Path], str]):
+        self.step = step
+        self._file_hash = cache(file_hash)
+        self._common: dict[tuple[str, ...], str] = {}
+
+    def key(self, files: Iterable[tuple[str, Path]], extra: Any = None, leave_out: Iterable[str] = ()) -> str:
+        """Key of an item.
+
+        Parameters
+        ----------
+        files : iterable of (str, path)
+            The files of this item, each with what it is read for.
+        extra : plain document
+            What else tells this item from others.
+        leave_out : iterable of str
+            Options of the step on which no item depends.
+        """
+        hashes = [f"{what} {self._hash_of(path)}" for what, path in files]
+        return document_hash({"step": self._key_of_step(tuple(leave_out)), "files": hashes, "extra": extra})
+
+    def _key_of_step(self, leave_out: tuple[str, ...]) -> str:
+        if leave_out not in self._common:
+            left_out = {f"{self.step.name}.{name}" for name in leave_out}
+            options = {path: option for path, option in placeless(self.step.options).items() if path not in left_out}
+            version = {"gammapy_hli": __version__}
+            self._common[leave_out] = item_key(self.step.section, self.step.recipe_version, options, (), version)
+        return self._common[leave_out]
+
+    def _hash_of(self, path: Path) -> str:
+        try:
+            return self._file_hash(path)
+        except OSError:
+            return "absent"
+
+
 def recipe_key(step: Step, input_keys: Mapping[str, str]) -> str:
     """Key of what a step is told to do: options and recipe of it and of all steps before it, no data."""
     return document_hash(
@@ -57,10 +105,12 @@ def recipe_key(step: Step, input_keys: Mapping[str, str]) -> str:
 
 def config_key(step: Step, input_keys: Mapping[str, str]) -> str:
     """As `recipe_key`, wherever input files stand: equal where the same is asked for on another machine."""
-    options = {
-        path: PATH if option.is_path and option.text != "null" else option for path, option in step.options.items()
-    }
-    return recipe_key(replace(step, options=options), input_keys)
+    return recipe_key(replace(step, options=placeless(step.options)), input_keys)
+
+
+def placeless(options: Mapping[str, Option]) -> dict[str, Option]:
+    """Options that say nothing of where input files stand."""
+    return {path: PATH if option.is_path and option.text != "null" else option for path, option in options.items()}
 
 
 def work_key(config: str, file_hashes: Iterable[str], input_keys: Iterable[str]) -> str:

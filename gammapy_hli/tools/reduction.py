@@ -16,7 +16,8 @@ from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Choice, Quantity, Region
 from gammapy_hli.run.context import RunContext
-from gammapy_hli.tools.kept_runs import reduced_runs
+from gammapy_hli.tools.kept_runs import reduced_runs, run_keys
+from gammapy_hli.tools.kept_sum import KeptSum
 
 
 class ReductionTool(Tool):
@@ -88,7 +89,7 @@ class ReductionTool(Tool):
             self.stored("type") == "spectrum"
             and self.stored("containment_correction")
             and isinstance(region, Mapping)
-            and "circle" not in region
+            and not {"circle", "point"} & set(region)  # a point stands for a cut that the responses hold already
         ):
             shape = next(iter(region))
             yield self.problem(
@@ -178,7 +179,7 @@ class ReductionTool(Tool):
             on_region=region,
             energy=self.energy.axis("energy"),
             energy_true=self.energy_true.axis("energy_true"),
-            containment_correction=self.containment_correction,
+            containment_correction=self.containment_correction and type(region).__name__ != "PointSkyRegion",
             background=self.background.maker(),
             exclusion=self.background.exclusion.exclusion_mask(region_center(region)),
             safe_mask=self.safe_mask.plan(),
@@ -210,26 +211,45 @@ class ReductionTool(Tool):
             self._plan, self._search_facts = self._search_exclusion(runs)
         self._datasets: list[Any] = []
         self._facts: list[dict[str, Any]] = []
-        has_failed = False
-        for outcome in reduced_runs(self._context, runs, self._plan, partial(reduce_run, plan=self._plan)):
-            if outcome.error is not None:
-                has_failed = True
-                dataset, facts = None, {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}
-                self._context.logger.debug(outcome.traceback)
-            else:
-                dataset, facts = outcome.value
-            if dataset is not None:
-                self._keep(dataset)
-            else:
-                if self._context.on_error == "stop":
-                    message = f"run {facts['name']}: {facts['dropped']}"
-                    raise StepError(self.step, message, exit_code=InputError.exit_code)
-                self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
-            self._facts.append(facts)
+        has_failed = self._reduce(runs)
         if all("dropped" in facts for facts in self._facts):
             reasons = "\n  ".join(f"run {facts['name']}: {facts['dropped']}" for facts in self._facts)
             code = StepError.exit_code if has_failed else NothingSelectedError.exit_code
             raise StepError(self.step, f"no run could be reduced:\n  {reasons}", exit_code=code)
+
+    def _reduce(self, runs: list[Any]) -> bool:
+        """Reduce the runs that must be; returns whether any failed for a reason that is not in its files."""
+        context, has_failed = self._context, False
+        keys = run_keys(context, runs, self._plan)
+        for name, key in keys.items():
+            context.record_item(name, key)
+        is_sum_kept = self._stacker is not None and context.keeps_items is None
+        kept_sum = KeptSum(context, list(keys.values()) if is_sum_kept else [])
+        for facts in kept_sum.restore(self._stacker):
+            self._note(facts)
+        left = runs[len(self._facts) :]
+        for outcome in reduced_runs(context, left, {} if is_sum_kept else keys, partial(reduce_run, plan=self._plan)):
+            if outcome.error is None:
+                dataset, facts = outcome.value
+            else:
+                has_failed = True
+                kept_sum.give_up()
+                dataset, facts = None, {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}
+                context.logger.debug(outcome.traceback)
+            if dataset is not None:
+                self._keep(dataset)
+            self._note(facts)
+            kept_sum.save(self._stacker, self._facts)
+        return has_failed
+
+    def _note(self, facts: dict[str, Any]) -> None:
+        """Take the facts of a run; one that is left out is told of, or stops the step."""
+        if "dropped" in facts:
+            if self._context.on_error == "stop":
+                message = f"run {facts['name']}: {facts['dropped']}"
+                raise StepError(self.step, message, exit_code=InputError.exit_code)
+            self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
+        self._facts.append(facts)
 
     def _search_exclusion(self, runs: list[Any]) -> tuple[Any, dict[str, Any]]:
         """The plan with what is significant excluded, and how the search went. Bad runs are told of afterwards."""
@@ -261,8 +281,17 @@ class ReductionTool(Tool):
     def finish(self) -> Any:
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
 
-        datasets = self._datasets if self._stacker is None else [self._stacker.result(self.label or "stacked")]
-        return Reduction.from_parts(datasets, self._facts, self._excluded())
+        if self._stacker is not None:
+            datasets, facts = [self._stacker.result(self.label or "stacked")], self._facts
+        else:
+            # what is kept of a run has no label: the same work under two labels is the same work
+            datasets = [replace(dataset, name=self._labelled(dataset.name)) for dataset in self._datasets]
+            facts = [{**fact, "name": self._labelled(fact["name"])} for fact in self._facts]
+        return Reduction.from_parts(datasets, facts, self._excluded())
+
+    def _labelled(self, name: str) -> str:
+        """The name of a run with the label of the step before it: ``magic-5029747``."""
+        return f"{self.label}-{name}" if self.label else name
 
     def _excluded(self) -> Any:
         """What the background of maps left out, on their pixels; None for nothing, or for spectra."""

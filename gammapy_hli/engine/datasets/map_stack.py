@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.units import Quantity
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
 from gammapy_hli.engine.datasets.map_masks import nearest_mask, touched_mask
 from gammapy_hli.engine.datasets.map_stack_irf import IrfSum
@@ -78,7 +79,7 @@ class MapStacker:
 
         Raises
         ------
-        ValueError
+        InputError
             Another kind, other axes, another pixel grid, or a place outside of the target. The sum is unchanged.
         """
         here, there = self._check(dataset)
@@ -104,11 +105,11 @@ class MapStacker:
 
         Raises
         ------
-        ValueError
+        InputError
             Nothing was added.
         """
         if self._kind is None:
-            raise ValueError("stack: no datasets given; expected at least one")
+            raise InputError("stack: no datasets given; expected at least one")
         arrays: dict[str, Any] = {key: values.copy() for key, values in self._sums.items()}
         if "exposure" in arrays:
             arrays["exposure"] = Quantity(arrays["exposure"], EXPOSURE_UNIT, copy=False)
@@ -127,16 +128,44 @@ class MapStacker:
             **arrays,
         )
 
+    def state(self) -> dict[str, Any]:
+        """What was added so far, for `restore`; the arrays are those of the sum, not copies."""
+        return {
+            "kind": None if self._kind is None else self._kind.__name__,
+            "n_datasets": self.n_datasets,
+            "sums": dict(self._sums),
+            "irfs": dict(self._irfs),
+            "gti": self._gti,
+            "livetime": self._livetime,
+            "meta": self._meta,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where another sum of the same geometry and axes was; arrays are copied."""
+        kinds: dict[str | None, type[MapDataset] | None] = {
+            each.__name__: each for each in (MapDataset, MapDatasetOnOff)
+        }
+        self._kind = (kinds | {None: None})[state["kind"]]
+        self.n_datasets = state["n_datasets"]
+        self._sums = {name: np.array(values) for name, values in state["sums"].items()}
+        self._irfs = {
+            name: replace(irf, weighted=np.array(irf.weighted), exposure=np.array(irf.exposure))
+            for name, irf in state["irfs"].items()
+        }
+        self._gti, self._livetime = state["gti"], state["livetime"]
+        meta = state["meta"]
+        self._meta = None if meta is None else {key: list(entries) for key, entries in meta.items()}
+
     def _check(self, dataset: MapDataset) -> tuple[Slices, Slices]:
         if self._kind is not None and type(dataset) is not self._kind:
-            raise ValueError(
+            raise InputError(
                 f"stack: {dataset.name} is a {type(dataset).__name__}, those before it are {self._kind.__name__}; "
                 "stack those with and without off counts apart"
             )
         for axis in ("energy", "energy_true"):
             mine, other = getattr(self, axis), getattr(dataset, axis)
             if not mine.same_as(other):
-                raise ValueError(
+                raise InputError(
                     f"stack: the {axis} axis of {dataset.name} has {other.nbin} bins from {other.edges[0]:.4g} to "
                     f"{other.edges[-1]:.4g}, that of the sum {mine.nbin} from {mine.edges[0]:.4g} to "
                     f"{mine.edges[-1]:.4g}; reduce them with one axis"
@@ -144,13 +173,13 @@ class MapStacker:
         try:
             overlap = self.geometry.overlap(dataset.geometry)
         except ValueError as error:
-            raise ValueError(f"stack: {dataset.name}: {error}") from None
+            raise InputError(f"stack: {dataset.name}: {error}") from None
         if overlap is None:
-            raise ValueError(f"stack: {dataset.name} lies outside of the map; leave it out")
+            raise InputError(f"stack: {dataset.name} lies outside of the map; leave it out")
         if isinstance(dataset, MapDatasetOnOff) and dataset.safe.any():
             missing = [_ for _ in ("counts_off", "acceptance", "acceptance_off") if getattr(dataset, _) is None]
             if missing:
-                raise ValueError(f"stack: {dataset.name} has safe bins but no {', '.join(missing)}; leave it out")
+                raise InputError(f"stack: {dataset.name} has safe bins but no {', '.join(missing)}; leave it out")
         for name in ("psf", "edisp"):
             self._irf_sum(name, dataset)
         return overlap
@@ -219,23 +248,35 @@ def stack_maps(
     name : str
     geometry, irf_geometry : WcsGeometry, optional
         Pixels of the sum and of its responses; default the smallest box that holds those of all datasets.
+
+    Raises
+    ------
+    InputError
+        No dataset, or one that does not fit to those before it.
     """
     if geometry is None:
         datasets = list(datasets)
         if not datasets:
-            raise ValueError("stack: no datasets given; expected at least one")
-        geometry = smallest_box([dataset.geometry for dataset in datasets])
+            raise InputError("stack: no datasets given; expected at least one")
+        geometry = _box_of([dataset.geometry for dataset in datasets], "maps")
         if irf_geometry is None:
             irfs = [irf.geometry for dataset in datasets for irf in (dataset.psf, dataset.edisp) if irf is not None]
-            irf_geometry = smallest_box(irfs) if irfs else None
+            irf_geometry = _box_of(irfs, "responses") if irfs else None
     stacker: MapStacker | None = None
     for dataset in datasets:
         if stacker is None:
             stacker = MapStacker(geometry, dataset.energy, dataset.energy_true, irf_geometry)
         stacker.add(dataset)
     if stacker is None:
-        raise ValueError("stack: no datasets given; expected at least one")
+        raise InputError("stack: no datasets given; expected at least one")
     return stacker.result(name)
+
+
+def _box_of(geometries: Sequence[WcsGeometry], what: str) -> WcsGeometry:
+    try:
+        return smallest_box(geometries)
+    except ValueError as error:
+        raise InputError(f"stack: {what} that have no sum: {error}") from None
 
 
 def smallest_box(geometries: Sequence[WcsGeometry]) -> WcsGeometry:

@@ -14,7 +14,6 @@ import pytest
 
 from gammapy_hli.base.errors import FolderError
 from gammapy_hli.run.hashing import FileHasher, canonical_json, file_hash
-from gammapy_hli.run.items import ItemStore
 from gammapy_hli.run.keys import item_key
 from gammapy_hli.run.lock import LOCK_FILE, FolderLock
 from gammapy_hli.run.logs import StepLog, is_color_wanted, logs_in_file, logs_on_stderr
@@ -216,38 +215,6 @@ def test_leftovers_of_a_killed_run_are_put_in_order(tmp_path):
     assert len(clean_leftovers(tmp_path)) == 3
     assert sorted(os.listdir(tmp_path)) == ["fit", "model"]
     assert (tmp_path / "fit" / "a").read_text() == ".fit.old-12-0123abcd"
-
-
-# items
-
-
-def test_items_are_whole_or_absent_and_pruned(tmp_path):
-    store = ItemStore(tmp_path / "items")
-    store.write("k1", fill("1"))
-    with pytest.raises(OSError, match="full"):
-        store.write("k2", fill("2", OSError("full")))
-    assert "k1" in store
-    assert "k2" not in store
-    assert store.read("k1", lambda folder: (folder / "a").read_text()) == "1"
-    with pytest.raises(KeyError, match="k2"):
-        store.read("k2", list)
-    store.prune([])
-    assert os.listdir(tmp_path) == []
-
-
-def test_item_that_cannot_be_read_is_dropped(tmp_path):
-    store = ItemStore(tmp_path / "items")
-    store.write("k1", fill("1"))
-    with pytest.raises(KeyError, match="k1"):
-        store.read("k1", lambda folder: (folder / "b").read_text())
-    assert "k1" not in store
-
-
-def test_store_without_folder_keeps_nothing():
-    store = ItemStore(None)
-    store.write("k", fill("1"))
-    store.prune([])
-    assert "k" not in store
 
 
 # progress and logs
