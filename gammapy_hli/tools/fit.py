@@ -39,9 +39,10 @@ class FitTool(Tool):
 
     def finish(self) -> Any:
         from gammapy_hli.engine.fit.fit import fit  # late: loads numpy and astropy
+        from gammapy_hli.engine.products.reduction import all_datasets
 
         return fit(
-            self._inputs["datasets"],
+            all_datasets(self._inputs["datasets"]),
             self._inputs["models"],
             energy_range=None if self.energy_range is None else tuple(self.energy_range),
             stack=self.stack,

@@ -50,9 +50,10 @@ class FluxPointsTool(Tool):
     def finish(self) -> Any:
         from gammapy_hli.engine.estimate.flux_points import estimate_flux_points  # late: loads numpy and astropy
         from gammapy_hli.engine.fit.fit import fitted_datasets
+        from gammapy_hli.engine.products.reduction import all_datasets
 
         return estimate_flux_points(
-            fitted_datasets(self._datasets, self._fit.stack),
+            fitted_datasets(all_datasets(self._datasets), self._fit.stack),
             self._fit.models,
             self._source,
             energy_edges=None if self.energy is None else self.energy.axis("energy").edges,

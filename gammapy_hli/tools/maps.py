@@ -130,12 +130,13 @@ class MapsTool(Tool):
         return dict(product.numbers)
 
 
-def _one_map(reduction: Any) -> Any:
-    """The map dataset of a reduction; several are added."""
+def _one_map(reductions: Any) -> Any:
+    """The map dataset of a reduction, or of several; they are added."""
     from gammapy_hli.engine.datasets.map import MapDataset  # late: loads numpy and astropy
     from gammapy_hli.engine.datasets.map_stack import stack_maps
+    from gammapy_hli.engine.products.reduction import all_datasets
 
-    datasets = list(reduction)
+    datasets = all_datasets(reductions)
     wrong = [dataset.name for dataset in datasets if not isinstance(dataset, MapDataset)]
     if wrong:
         raise InputError(f"maps: {', '.join(wrong)} are spectra; set reduction.type to image or map")

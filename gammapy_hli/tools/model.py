@@ -47,24 +47,24 @@ class ModelTool(Tool):
         return ("datasets",) if any(step.stored("type") != "spectrum" for step in steps) else ()
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
-        found = inputs.get("datasets")
-        reductions = () if found is None else found if isinstance(found, tuple) else (found,)
-        self._datasets = [dataset for reduction in reductions for dataset in reduction]
+        self._reductions = inputs.get("datasets") or ()
 
     def finish(self) -> Any:
         from gammapy_hli.engine.datasets.map import MapDataset  # late: loads astropy
         from gammapy_hli.engine.models.background import FoVBackgroundModel
         from gammapy_hli.engine.models.sky_model import Models
+        from gammapy_hli.engine.products.reduction import all_datasets
 
         models = self.written_models()
         served = {
             name for model in models if isinstance(model, FoVBackgroundModel) for name in model.datasets_names or ()
         }
-        added = [
-            self.background.model(dataset.name)
-            for dataset in self._datasets
-            if isinstance(dataset, MapDataset) and dataset.statistic == "cash" and dataset.name not in served
-        ]
+        maps = (
+            each.name
+            for each in all_datasets(self._reductions)
+            if isinstance(each, MapDataset) and each.statistic == "cash"
+        )
+        added = [self.background.model(name) for name in dict.fromkeys(maps) if name not in served]
         return Models([*models, *added]) if added else models
 
     def written_models(self) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, overload
 import astropy.units as u
 from astropy.table import Table
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.datasets.map import MapDataset
@@ -73,13 +74,13 @@ class Datasets(Summary):
 
         Raises
         ------
-        ValueError
+        InputError
             Spectra and maps together, or datasets that do not fit.
         """
         maps = [dataset for dataset in self._items if isinstance(dataset, MapDataset)]
         spectra = [dataset for dataset in self._items if isinstance(dataset, SpectrumDataset)]
         if maps and spectra:
-            raise ValueError(
+            raise InputError(
                 f"stack: {maps[0].name} is a {type(maps[0]).__name__}, {spectra[0].name} a "
                 f"{type(spectra[0]).__name__}; stack maps and spectra apart"
             )

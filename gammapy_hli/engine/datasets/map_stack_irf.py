@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.units import Quantity
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
@@ -43,19 +44,19 @@ class IrfSum:
         return cls(geometry, small, weighted, np.zeros((n_true, *geometry.shape)))
 
     def check(self, irf: Any, where: str) -> None:
-        """Raise ValueError where a response cannot be added; `where` begins the message."""
+        """Raise InputError where a response cannot be added; `where` begins the message."""
         if irf.exposure is None:
-            raise ValueError(f"{where} has no exposure, which is its weight; leave it out or make it again")
+            raise InputError(f"{where} has no exposure, which is its weight; leave it out or make it again")
         for axis in ("energy_true", "rad", "energy"):
             mine, other = getattr(self.first, axis, None), getattr(irf, axis, None)
             if mine is not None and (other is None or not mine.same_as(other)):
-                raise ValueError(
+                raise InputError(
                     f"{where} has another {axis} axis: {other}; expected {mine}. Reduce all runs with one axis"
                 )
         try:
             self.geometry.overlap(irf.geometry)
         except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
+            raise InputError(f"{where}: {error}") from None
 
     def add(self, irf: Any, mask: np.ndarray) -> None:
         """Add a response.

@@ -1,7 +1,7 @@
 """The product of a reduction: the datasets, and what is known of every run, also of those that could not be used."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,11 @@ class Reduction(Summary):
             "significance": f"{total['sqrt_ts']:.2f}",
             "dropped": self.dropped or "none",
         }
+
+
+def all_datasets(given: Iterable[Any]) -> tuple[Any, ...]:
+    """The datasets of one reduction, or of several in their order."""
+    return tuple(dataset for item in given for dataset in (item if isinstance(item, Reduction) else (item,)))
 
 
 def run_numbers(dataset: SpectrumDataset | MapDataset) -> dict[str, Any]:

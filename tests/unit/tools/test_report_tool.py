@@ -135,4 +135,4 @@ def test_maps_are_gathered_with_their_datasets(config):
         assert words in html
     alone = ReportTool().run(datasets=analysis.product_of("reduction"), maps=analysis.product_of("maps")).html
     assert "Significance, contours at" in alone
-    assert "kept out of the background" not in alone
+    assert "kept out of the background" in alone

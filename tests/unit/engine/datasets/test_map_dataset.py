@@ -6,6 +6,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from regions import CircleSkyRegion, RectangleSkyRegion
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.map import MapDatasetOnOff
 from gammapy_hli.engine.datasets.map_masks import nearest_mask, touched_mask
@@ -206,5 +207,5 @@ def test_masks_outside_are_false_or_continued(make_map):
 def test_collections_hold_maps_and_spectra(make_map, make_cash):
     datasets = Datasets([make_map("map"), make_cash(name="spectrum")])
     assert datasets.info_table()["n_on_safe"][0] == make_map().info()["n_on_safe"]
-    with pytest.raises(ValueError, match="stack maps and spectra apart"):
+    with pytest.raises(InputError, match="stack maps and spectra apart"):
         datasets.stack()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
 from gammapy_hli.engine.datasets.map_stack import MapStacker, stack_maps
@@ -189,29 +190,29 @@ def test_runs_that_do_not_fit_are_named_and_change_nothing(make_map, changes, me
     run = make_map()
     stacker = MapStacker(run.geometry, run.energy, run.energy_true, run.psf.geometry)
     stacker.add(run)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         stacker.add(make_map("2", 2, **changes))
     assert stacker.n_datasets == 1
     assert (stacker.result().counts == stack_maps([run]).counts).all()
 
 
 def test_other_energies_are_refused(make_map):
-    with pytest.raises(ValueError, match=r"energy axis of 2 has 2 bins from 2.154 TeV to 10 TeV"):
+    with pytest.raises(InputError, match=r"energy axis of 2 has 2 bins from 2.154 TeV to 10 TeV"):
         stack_maps([make_map(), make_map("2", 2).slice_energy("2.1 TeV")])
 
 
 def test_responses_need_their_exposure(make_map):
     run = make_map()
     bare = type(run.psf)(run.psf.geometry, run.psf.energy_true, run.psf.rad, run.psf.data)
-    with pytest.raises(ValueError, match="psf of 1 has no exposure"):
+    with pytest.raises(InputError, match="psf of 1 has no exposure"):
         stack_maps([make_map(psf=bare)])
 
 
 def test_off_counts_must_be_there_where_bins_are_safe(make_map):
-    with pytest.raises(ValueError, match="1 has safe bins but no counts_off"):
+    with pytest.raises(InputError, match="1 has safe bins but no counts_off"):
         stack_maps([make_map(kind=MapDatasetOnOff, counts_off=None)])
 
 
 def test_nothing_cannot_be_stacked():
-    with pytest.raises(ValueError, match="no datasets given"):
+    with pytest.raises(InputError, match="no datasets given"):
         stack_maps([])
