@@ -4,14 +4,26 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import InputError, MissingStepError, Problem
+from gammapy_hli.base.errors import ConfigError, InputError, MissingStepError, Problem
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.suggest import did_you_mean
-from gammapy_hli.components.intervals import edge_problems
+from gammapy_hli.components.folding import FoldingOptions
+from gammapy_hli.components.intervals import asked_grid, edge_problems, range_problems
+from gammapy_hli.components.periodogram import PeriodogramOptions
+from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Choice, Float, List, Quantity, QuantityList, Str, Time
+from gammapy_hli.run.context import RunContext
+from gammapy_hli.tools.kept_spectra import fitted_spectra
 
-INTERVALS = ("selection", "runs", "nights", "length", "edges", "adaptive", "bayesian-blocks")
+INTERVALS = ("selection", "runs", "nights", "length", "edges", "ranges", "adaptive", "bayesian-blocks")
+GIVEN = ("length", "edges", "ranges")
+"""Ways of `intervals` that need an option of the same name."""
+EXAMPLES = {
+    "length": "30 min",
+    "edges": "[2006-07-29T20:00:00, 2006-07-30T04:00:00]",
+    "ranges": "[[2006-07-29T20:00:00, 2006-07-30T04:00:00]]",
+}
 
 
 class LightCurveTool(Tool):
@@ -26,13 +38,15 @@ class LightCurveTool(Tool):
     intervals = Choice(
         INTERVALS,
         "selection",
-        help="selection: those that cut the runs, else runs; length, edges: whole datasets in intervals of a length, "
-        "between edges; adaptive: neighbors until a significance; bayesian-blocks: neighbors of equal flux.",
+        help="selection: those that cut the runs, else runs; length, edges, ranges: whole datasets in intervals of a "
+        "length, between edges, with start and stop each; adaptive: neighbors until a significance; bayesian-blocks: "
+        "neighbors of equal flux.",
         level="basic",
     )
     length = Quantity(None, unit="s", above="0 s", help="Length of the intervals (length).")
     begin = Time(None, help="Start of the first interval (length); null: that of the first dataset.")
     edges = List(Time(), None, min_length=2, help="Edges of the intervals (edges).")
+    ranges = List(List(Time(), length=2), None, min_length=1, help="Start and stop of each interval (ranges).")
     significance = Float(5, above=0, help="Significance that ends an interval (adaptive).")
     false_alarm = Float(0.01, above=0, max=1, help="Chance of a change that is not there (bayesian-blocks).")
     energy_edges = QuantityList(
@@ -44,28 +58,45 @@ class LightCurveTool(Tool):
         help="Edges of the energy bands, rounded to edges of the datasets; null: one band, all energies.",
         level="basic",
     )
+    spectral_shape = Choice(
+        ("fixed", "refit"),
+        "fixed",
+        help="fixed: the shape of the fit, with a norm free; refit: all free spectral parameters of the source are "
+        "fitted in each interval, and told with errors; slower.",
+        level="basic",
+    )
     per_interval = Choice(("joint", "stack"), "joint", help="Fit the datasets of an interval jointly, or their sum.")
     n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
     n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.", level="basic")
+    periodogram = Slot(
+        PeriodogramOptions, optional=True, help="Lomb-Scargle periodogram, {} for its defaults; null for none."
+    )
+    folding = Slot(FoldingOptions, optional=True, help="Fold the light curve with an ephemeris; null for none.")
 
     def check(self) -> Iterable[Problem]:
         yield from edge_problems(self, "edges")
+        yield from range_problems(self, "ranges")
         chosen = self.stored("intervals")
-        for name in ("length", "edges"):
+        for name in GIVEN:
             if self.stored(name) is not None and chosen != name:
                 place = self.place_of("intervals")
                 yield self.problem(name, f"is not used by intervals {place}", hint=f"write intervals: {name}")
 
     def check_complete(self) -> Iterable[Problem]:
         chosen = self.stored("intervals")
-        if chosen in ("length", "edges") and self.stored(chosen) is None:
-            example = "length: 30 min" if chosen == "length" else "edges: [2006-07-29T20:00:00, 2006-07-30T04:00:00]"
-            yield self.problem(
-                chosen, f"is needed for intervals {self.place_of('intervals')}", code="missing", hint=f"write {example}"
-            )
+        if chosen in GIVEN and self.stored(chosen) is None:
+            message = f"is needed for intervals {self.place_of('intervals')}"
+            yield self.problem(chosen, message, code="missing", hint=f"write {chosen}: {EXAMPLES[chosen]}")
+
+    def check_inputs(self) -> None:
+        """Intervals in several time scales can only be compared as times; looked at before any step runs."""
+        try:
+            self._asked_intervals()
+        except InputError as error:
+            raise ConfigError(self.problem(self.intervals, str(error), code="order")) from None
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
-        self._context = context
+        self._context = context or RunContext()
         self._fit = inputs["fit_result"]
         given = inputs["datasets"]
         self._reductions = tuple(given) if isinstance(given, tuple) else (given,)
@@ -78,8 +109,7 @@ class LightCurveTool(Tool):
 
         bins = self.time_bins()
         for name, reason in bins.left_out.items():
-            if self._context is not None:
-                self._context.logger.warning("dataset %s is in no interval: %s", name, reason)
+            self._context.logger.warning("dataset %s is in no interval: %s", name, reason)
         return estimate_light_curve(
             self._datasets,
             self._fit.models,
@@ -90,15 +120,42 @@ class LightCurveTool(Tool):
             n_sigma_ul=self.n_sigma_ul,
             per_interval=self.per_interval,
             energy_range=self._fit.energy_range,
+            nuisances=self._fit.nuisances,
             lost=self._lost_intervals() if self.intervals == "selection" else None,
+            fits=self._spectra(bins) if self.spectral_shape == "refit" else None,
+            folding=self._folding(bins),
+            periodogram=None if self.periodogram is None else self.periodogram.plan(),
         )
+
+    def _folding(self, bins: Any) -> Any:
+        """The folding, and a word where intervals are too long for it."""
+        if self.folding is None:
+            return None
+        folding = self.folding.folding()
+        smeared = folding.smeared(bins)
+        if smeared:
+            message = "folding: %d of %d intervals are longer than a bin of phase (%s, ...): its edges are smeared"
+            self._context.logger.warning(message, len(smeared), len(bins), smeared[0])
+        return folding
+
+    def _spectra(self, bins: Any) -> Any:
+        """The spectrum of each interval, in as many processes as there are."""
+        from gammapy_hli.engine.estimate.interval_spectra import interval_works  # late: loads numpy and astropy
+
+        works = interval_works(
+            self._datasets,
+            self._fit.models,
+            self._source,
+            bins,
+            per_interval=self.per_interval,
+            energy_range=self._fit.energy_range,
+            nuisances=self._fit.nuisances,
+        )
+        return fitted_spectra(self._context, list(works), self.section, self.recipe_version)
 
     def time_bins(self) -> Any:
         """The intervals with their datasets."""
-        from astropy.time import Time as AstropyTime  # late: loads astropy
-
-        from gammapy_hli.engine.dl3.gti import Gti
-        from gammapy_hli.engine.estimate import time_bins, time_blocks
+        from gammapy_hli.engine.estimate import time_bins, time_blocks  # late: loads numpy and astropy
 
         datasets, chosen = self._datasets, self.intervals
         if chosen == "runs":
@@ -107,11 +164,14 @@ class LightCurveTool(Tool):
             return time_bins.bins_by_night(datasets)
         if chosen == "length":
             return time_bins.bins_of_length(datasets, self.length, self.begin)
-        if chosen == "edges":
-            edges = AstropyTime([edge.utc for edge in self.edges])
-            return time_bins.bins_of_intervals(datasets, Gti.from_times(edges[:-1], edges[1:]))
+        if chosen in ("edges", "ranges"):
+            return time_bins.bins_of_intervals(datasets, self._asked_intervals(), tell_empty=True)
         cut = self._cutting()
-        found = time_bins.bins_by_run(datasets) if cut is None else time_bins.bins_of_intervals(datasets, cut.intervals)
+        if cut is None:
+            found = time_bins.bins_by_run(datasets)
+        else:
+            tell_empty = chosen == "selection" and cut.intervals_are_asked
+            found = time_bins.bins_of_intervals(datasets, cut.intervals, tell_empty=tell_empty)
         if chosen == "adaptive":
             return time_blocks.adaptive_bins(datasets, found, self.significance, self.energy_edges)
         if chosen == "bayesian-blocks":
@@ -124,8 +184,15 @@ class LightCurveTool(Tool):
                 energy_edges=self.energy_edges,
                 per_interval=self.per_interval,
                 energy_range=self._fit.energy_range,
+                nuisances=self._fit.nuisances,
             )
         return found
+
+    def _asked_intervals(self) -> Any:
+        """The intervals that edges or ranges give; None for other ways."""
+        if self.intervals not in ("edges", "ranges") or getattr(self, self.intervals) is None:
+            return None
+        return asked_grid(self).intervals(None)
 
     def _cutting(self) -> Any:
         """The observations whose intervals cut the datasets; None where the datasets are whole runs."""
@@ -140,7 +207,8 @@ class LightCurveTool(Tool):
             return {}
         dropped: dict[str, str] = {}
         for reduction in self._reductions:
-            dropped |= getattr(reduction, "dropped", {})
+            of_runs: dict[str, str] = getattr(reduction, "dropped", {})
+            dropped |= {name.rpartition("-")[2]: reason for name, reason in of_runs.items()}
         reasons: dict[int, list[str]] = {}
         for name, (_, number) in cut.parts.items():
             reasons.setdefault(number, []).append(dropped.get(name, ""))
@@ -179,6 +247,8 @@ class LightCurveTool(Tool):
     def write_product(self, product: Any, folder: FilePath) -> None:
         for suffix in ("fits", "ecsv"):
             product.write(folder / f"{slug(product.source)}.{suffix}")
+        for name, part in product.parts.items():
+            part.write(folder / f"{slug(product.source)}-{name}.ecsv")
 
     def summary_numbers(self, product: Any) -> dict[str, Any]:
         """Headline numbers by source: fluxes as a list of intervals of lists of bands; null where there is none."""
@@ -193,7 +263,15 @@ class LightCurveTool(Tool):
             "sqrt_ts": product.sqrt_ts,
         }
         numbers = {name: values.tolist() for name, values in columns.items()}
-        return {product.source: {"n_intervals": len(product), **numbers, **product.variability.to_dict()}}
+        parts = {name: _numbers_of(part) for name, part in product.parts.items()}
+        return {product.source: {"n_intervals": len(product), **numbers, **product.variability.to_dict(), **parts}}
+
+
+def _numbers_of(part: Any) -> dict[str, Any]:
+    """Headline numbers of a part of a light curve."""
+    columns = {"spectra": ("value", "error", "flux", "flux_err"), "folded": ("phase_min", "phase_max", "norm")}
+    wanted = columns.get(part.hdu_name.lower(), ())
+    return {**{name: getattr(part, name).tolist() for name in wanted}, **part.facts}
 
 
 def _as_tuple(inputs: Mapping[str, Any]) -> tuple[Any, ...]:

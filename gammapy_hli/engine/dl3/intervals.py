@@ -5,7 +5,6 @@ observation table, so that its file tells all of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.time import Time
 
-from gammapy_hli.base.errors import HliError, InputError, NothingSelectedError
+from gammapy_hli.base.errors import HliError, NothingSelectedError
 from gammapy_hli.engine.dl3.events import EventList
 from gammapy_hli.engine.dl3.fits_file import file_stamp
 from gammapy_hli.engine.dl3.gti import Gti
@@ -25,68 +23,10 @@ from gammapy_hli.engine.dl3.pointing import read_pointing
 from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.run_source import RunSource
 from gammapy_hli.engine.dl3.store import DataStore
+from gammapy_hli.engine.dl3.time_grid import TimeGrid
 from gammapy_hli.engine.dl3.time_reference import DEFAULT_REFERENCE, seconds_between
 
-MOST_INTERVALS = 100_000
-"""More than these are taken for a mistake."""
 META_KEY = "intervals"
-
-
-@dataclass(frozen=True, eq=False)
-class TimeGrid:
-    """Intervals that follow each other: of one length, or between given edges.
-
-    Parameters
-    ----------
-    length : Quantity, optional
-        Length of each interval; else ``edges`` are given.
-    start : Time, optional
-        Start of the first interval; None: that of the first run.
-    number : int, optional
-        Number of intervals; None: as many as reach the end of the last run.
-    edges : Time, shape (n + 1,), optional
-        Increasing.
-    """
-
-    length: u.Quantity | None = None
-    start: Time | None = None
-    number: int | None = None
-    edges: Time | None = None
-
-    def intervals(self, runs: Gti) -> Gti:
-        """The intervals on the clock of `DEFAULT_REFERENCE`.
-
-        Parameters
-        ----------
-        runs : Gti
-            One interval a run.
-
-        Raises
-        ------
-        InputError
-            Edges do not increase, or there would be more than `MOST_INTERVALS`.
-        """
-        if self.edges is not None:
-            edges = np.asarray((self.edges - DEFAULT_REFERENCE).to_value(u.s), dtype=float)
-            if edges.size < 2 or not (np.diff(edges) > 0).all():
-                late = int(np.argmin(np.diff(edges))) if edges.size > 1 else 0
-                raise InputError(
-                    f"edges of intervals must increase; got {edges.size} edges, where number {late + 1} is "
-                    f"{self.edges[late].utc.isot} and the next is not later"
-                )
-            return Gti(edges[:-1], edges[1:])
-        if self.length is None:
-            raise InputError("intervals need a length or edges")
-        runs = runs.to_reference(DEFAULT_REFERENCE)
-        step = float(self.length.to_value(u.s))
-        first = runs.start.min() if self.start is None else seconds_between(DEFAULT_REFERENCE, self.start)
-        number = self.number
-        if number is None:
-            number = max(int(np.ceil((runs.stop.max() - first) / step - 1e-9)), 0)
-        if number > MOST_INTERVALS:
-            raise InputError(f"{number} intervals of {self.length} would be needed; give their number or a longer one")
-        start = first + step * np.arange(number)
-        return Gti(start, start + step)
 
 
 def cut_runs(store: DataStore, table: ObservationTable, grid: TimeGrid) -> ObservationTable:
@@ -119,6 +59,7 @@ def cut_runs(store: DataStore, table: ObservationTable, grid: TimeGrid) -> Obser
     cut = table.without(reasons)
     cut.table.meta[META_KEY] = {
         "clock": "s since 2000-01-01T00:00:00 TT",
+        "asked": grid.is_asked,
         "start": intervals.start.tolist(),
         "stop": intervals.stop.tolist(),
         "parts": [[obs_ids[row], int(number)] for row, number in parts.tolist()],
@@ -142,6 +83,11 @@ def intervals_of(table: ObservationTable) -> Gti | None:
     """The intervals that the runs were cut by; None where they were not."""
     found = table.table.meta.get(META_KEY)
     return None if found is None else Gti(np.array(found["start"]), np.array(found["stop"]))
+
+
+def are_asked(table: ObservationTable) -> bool:
+    """Whether every interval that cut the runs was asked for (`TimeGrid.is_asked`)."""
+    return bool((table.table.meta.get(META_KEY) or {}).get("asked", False))
 
 
 def parts_of(table: ObservationTable) -> dict[str, tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.dl3.gti import Gti
-from gammapy_hli.engine.dl3.intervals import cut_observations, intervals_of, part_of, parts_of
+from gammapy_hli.engine.dl3.intervals import are_asked, cut_observations, intervals_of, part_of, parts_of
 from gammapy_hli.engine.dl3.observation import Observation
 from gammapy_hli.engine.dl3.observation_table import ObservationTable
 from gammapy_hli.engine.dl3.store import DataStore
@@ -40,6 +40,11 @@ class Observations(Summary):
     def intervals(self) -> Gti | None:
         """The intervals that cut the runs; None where the runs are whole."""
         return intervals_of(self.table)
+
+    @property
+    def intervals_are_asked(self) -> bool:
+        """Whether every interval was asked for, so that one without data is worth a word."""
+        return are_asked(self.table)
 
     @cached_property
     def parts(self) -> dict[str, tuple[int, int]]:

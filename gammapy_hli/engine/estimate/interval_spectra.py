@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import HliError, InputError
+from gammapy_hli.engine.datasets.digest import digest
 from gammapy_hli.engine.estimate.correlation import correlate
-from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets
+from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets, interval_nuisances
 from gammapy_hli.engine.estimate.time_bins import TimeBins
 from gammapy_hli.engine.fit.compile import EnergyRange
 from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.fit.likelihood import AnyDataset
+from gammapy_hli.engine.models.models_yaml import models_text
+from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.interval_spectra import IntervalSpectra
 from gammapy_hli.engine.products.light_curve import DAY, MJD_OF_CLOCK
@@ -52,12 +55,14 @@ class IntervalFit:
         return not self.status
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain mapping."""
-        return asdict(self)
+        """Plain mapping without nan, which strict JSON does not know."""
+        return asdict(self) if self.success else {"parameters": self.parameters, "status": self.status}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Self:
         """From `to_dict`, also after a round through JSON."""
+        if plain["status"]:
+            return cls.failed(plain["parameters"], plain["status"])
         rows = tuple(tuple(row) for row in plain["covariance"])
         lists = {name: tuple(plain[name]) for name in ("parameters", "values")}
         return cls(**lists, covariance=rows, stat=plain["stat"], status=plain["status"])
@@ -83,6 +88,8 @@ class IntervalWork:
     source : str
     energy_range
         Reconstructed energies to use.
+    nuisances : tuple of Nuisance
+        Of these datasets, held at their values.
     """
 
     name: str
@@ -90,6 +97,13 @@ class IntervalWork:
     models: Models
     source: str
     energy_range: EnergyRange | None = None
+    nuisances: tuple[Nuisance, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells this work from any other: equal data, models and options have equal keys, in any process."""
+        shared = [(each.name, each.factor, each.scale, each.datasets_names) for each in self.nuisances]
+        return digest((self.datasets, models_text(self.models), self.source, self.energy_range, shared))
 
 
 def spectral_models(models: Models, source: str) -> Models:
@@ -127,11 +141,14 @@ def interval_works(
     *,
     per_interval: PerInterval = "joint",
     energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
 ) -> Iterator[IntervalWork]:
     """What is to be fitted, interval by interval."""
     free = spectral_models(models, source)
     for k, name in enumerate(bins.names):
-        yield IntervalWork(name, interval_datasets(datasets, bins, k, per_interval), free, source, energy_range)
+        used = interval_datasets(datasets, bins, k, per_interval)
+        held = interval_nuisances(nuisances, datasets, bins, {k: used})
+        yield IntervalWork(name, used, free, source, energy_range, held)
 
 
 def fit_interval(work: IntervalWork) -> IntervalFit:
@@ -140,7 +157,7 @@ def fit_interval(work: IntervalWork) -> IntervalFit:
     if not work.datasets:
         return IntervalFit.failed(names, "no data that can be used")
     try:
-        result = fit(work.datasets, work.models, energy_range=work.energy_range)
+        result = fit(work.datasets, work.models, energy_range=work.energy_range, nuisances=work.nuisances)
     except HliError as error:
         return IntervalFit.failed(names, str(error))
     if not result.success:

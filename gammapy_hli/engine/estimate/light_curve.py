@@ -5,6 +5,7 @@ interval, variability.py what the curve tells.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import astropy.units as u
@@ -20,7 +21,7 @@ from gammapy_hli.engine.estimate.curve_bins import (
     solve_curve,
 )
 from gammapy_hli.engine.estimate.folding import Folding, fold_curve
-from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets
+from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets, interval_nuisances
 from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, collect_spectra, interval_models
 from gammapy_hli.engine.estimate.periodogram import PeriodogramPlan, make_periodogram
 from gammapy_hli.engine.estimate.time_bins import TimeBins, bins_by_run
@@ -28,6 +29,7 @@ from gammapy_hli.engine.estimate.variability import measure_variability
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset
 from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.light_curve import DAY, MJD_OF_CLOCK, LightCurve
 
@@ -46,6 +48,7 @@ def estimate_light_curve(
     n_sigma_ul: float = 2.0,
     per_interval: PerInterval = "joint",
     energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
     lost: Mapping[str, tuple[float, float, str]] | None = None,
     fits: Sequence[IntervalFit] | None = None,
     folding: Folding | None = None,
@@ -72,8 +75,10 @@ def estimate_light_curve(
         Datasets of an interval one beside the other in the likelihood, or their sum.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies to use, as in the fit.
+    nuisances : sequence of Nuisance
+        Those of the fit; they stay at their values.
     lost : mapping of name to (start, stop, reason), optional
-        Intervals [s since 2000 TT] none of whose data could be used: rows without flux.
+        Intervals [s since 2000 TT] none of whose data could be used: rows without flux, as those of ``bins.empty``.
     fits : sequence of IntervalFit, optional
         A spectrum for each interval, whose shape it then has (`fit_intervals`); by default all have that of the models.
         Norms stay factors on the flux of the models in the band.
@@ -99,7 +104,8 @@ def estimate_light_curve(
     bins = bins_by_run(datasets) if bins is None else bins
     edges = _band_edges(datasets[0].energy, energy_edges)
     n_time, n_energy = len(bins), len(edges) - 1
-    flat = _flat_bins(datasets, models, source, bins, edges, per_interval, energy_range, fits)
+    setting = _Setting(models, source, edges, per_interval, energy_range, tuple(nuisances))
+    flat = _flat_bins(datasets, bins, setting, fits)
     best, columns = solve_curve(flat, n_time * n_energy, n_sigma, n_sigma_ul)
     reference: dict[str, Any] = _reference(model.spectral, edges)
     grid = {name: values.reshape(n_time, n_energy) for name, values in columns.items()}
@@ -123,7 +129,7 @@ def estimate_light_curve(
         "members": tuple(" ".join(datasets[k].name for k in group) for group in bins.members),
         "reason": _reasons(datasets, bins, grid, edges, fits),
     }
-    rows = _with_lost({**time, **grid, **text}, lost or {}, n_energy)
+    rows = _with_lost({**time, **grid, **text}, {**bins.empty, **(lost or {})}, n_energy)
     for name in ("time_min", "time_max"):
         rows[name] = MJD_OF_CLOCK + rows[name] / DAY
     return LightCurve(source=source, n_sigma=n_sigma, n_sigma_ul=n_sigma_ul, **reference, **rows, **parts)
@@ -142,35 +148,49 @@ def _band_of_bin(axis: Axis, edges: u.Quantity) -> Index:
     return np.where((place >= 0) & (place < len(edges) - 1), place, -1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """What is the same for all intervals."""
+
+    models: Models
+    source: str
+    edges: u.Quantity
+    per_interval: PerInterval
+    energy_range: EnergyRange | None
+    nuisances: tuple[Nuisance, ...]
+
+    @property
+    def n_energy(self) -> int:
+        return len(self.edges) - 1
+
+    def ref_flux(self, models: Models) -> Array:
+        """Flux of the source in the bands by some models."""
+        return _reference(models[self.source].spectral, self.edges)["ref_flux"]
+
+
 def _flat_bins(
-    datasets: Sequence[AnyDataset],
-    models: Models,
-    source: str,
-    bins: TimeBins,
-    edges: u.Quantity,
-    per_interval: PerInterval,
-    energy_range: EnergyRange | None,
-    fits: Sequence[IntervalFit] | None,
+    datasets: Sequence[AnyDataset], bins: TimeBins, setting: _Setting, fits: Sequence[IntervalFit] | None
 ) -> CurveBins:
     """The bins of all intervals; with fits each interval has its own spectrum, as a factor on the common one."""
-    groups = [interval_datasets(datasets, bins, k, per_interval) for k in range(len(bins))]
-    n_energy = len(edges) - 1
+    groups = {k: interval_datasets(datasets, bins, k, setting.per_interval) for k in range(len(bins))}
 
     def collected(chosen: Sequence[int], own: Models) -> CurveBins:
         used = tuple(dataset for k in chosen for dataset in groups[k])
+        held = interval_nuisances(setting.nuisances, datasets, bins, {k: groups[k] for k in chosen})
+        likelihood = compile(used, own, energy_range=setting.energy_range, nuisances=held)
         interval = np.array([k for k in chosen for _ in groups[k]], dtype=np.intp)
-        bands = [_band_of_bin(dataset.energy, edges) for dataset in used]
-        return collect_bins(compile(used, own, energy_range=energy_range), source, interval, bands, n_energy)
+        bands = [_band_of_bin(dataset.energy, setting.edges) for dataset in used]
+        return collect_bins(likelihood, setting.source, interval, bands, setting.n_energy)
 
     if fits is None:
-        return collected(range(len(bins)), models)
-    common = _reference(models[source].spectral, edges)["ref_flux"]
+        return collected(range(len(bins)), setting.models)
+    common = setting.ref_flux(setting.models)
     parts = []
-    for k, own in enumerate(interval_models(models, source, fits)):
+    for k, own in enumerate(interval_models(setting.models, setting.source, fits)):
         if groups[k]:
-            factor = common / _reference(own[source].spectral, edges)["ref_flux"]
+            factor = common / setting.ref_flux(own)
             parts.append(collected([k], own).scaled(np.tile(factor, len(bins))))
-    return join_bins(parts) if parts else collected([], models)
+    return join_bins(parts) if parts else collected([], setting.models)
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.dl3.gti import Gti
+from gammapy_hli.engine.dl3.time_grid import check_no_overlap
 from gammapy_hli.engine.dl3.time_reference import DEFAULT_REFERENCE
 
 Array = NDArray[np.float64]
@@ -38,6 +39,8 @@ class TimeBins:
         Numbers of the datasets of each interval.
     left_out : mapping of str to str
         Datasets that are in no interval, with the reason.
+    empty : mapping of str to (float, float, str)
+        Intervals that were asked for and hold no dataset: start, stop [s since 2000 TT] and the reason.
     """
 
     names: tuple[str, ...]
@@ -45,6 +48,7 @@ class TimeBins:
     stop: Array
     members: tuple[tuple[int, ...], ...]
     left_out: dict[str, str] = field(default_factory=dict)
+    empty: dict[str, tuple[float, float, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -93,8 +97,18 @@ def bins_by_night(datasets: Sequence[Any], gap: float = NIGHT_GAP) -> TimeBins:
     return _from_groups(datasets, [dates[k] for k in number])
 
 
-def bins_of_intervals(datasets: Sequence[Any], intervals: Gti, names: Sequence[str] | None = None) -> TimeBins:
+def bins_of_intervals(
+    datasets: Sequence[Any], intervals: Gti, names: Sequence[str] | None = None, *, tell_empty: bool = False
+) -> TimeBins:
     """The given intervals that hold a dataset; by default they are named by their numbers.
+
+    Parameters
+    ----------
+    datasets : sequence
+    intervals : Gti
+    names : sequence of str, optional
+    tell_empty : bool
+        Whether those that hold none are listed in ``empty``.
 
     Raises
     ------
@@ -102,7 +116,7 @@ def bins_of_intervals(datasets: Sequence[Any], intervals: Gti, names: Sequence[s
         Intervals overlap, or no dataset lies inside one.
     """
     here = intervals.to_reference(DEFAULT_REFERENCE)
-    check_intervals(here)
+    check_no_overlap(here)
     start, stop = dataset_spans(datasets)
     order = np.argsort(here.start, kind="stable")
     low, high = here.start[order], here.stop[order]
@@ -118,7 +132,13 @@ def bins_of_intervals(datasets: Sequence[Any], intervals: Gti, names: Sequence[s
     groups = [np.flatnonzero(held & (place == k)).tolist() for k in np.unique(place[held])]
     used = order[np.unique(place[held])]
     labels = [str(k) for k in used] if names is None else [names[k] for k in used]
-    return TimeBins(tuple(labels), here.start[used], here.stop[used], tuple(map(tuple, groups)), left_out)
+    empty: dict[str, tuple[float, float, str]] = {}
+    for k in np.setdiff1d(np.arange(len(here)), used).tolist() if tell_empty else ():
+        a, b = float(here.start[k]), float(here.stop[k])
+        over = [datasets[n].name for n in np.flatnonzero((start < b) & (stop > a)).tolist()]
+        reason = f"{', '.join(over)} reach over its edges" if over else "no run"
+        empty[str(k) if names is None else names[k]] = (a, b, reason)
+    return TimeBins(tuple(labels), here.start[used], here.stop[used], tuple(map(tuple, groups)), left_out, empty)
 
 
 def bins_of_length(datasets: Sequence[Any], length: u.Quantity, begin: Time | None = None) -> TimeBins:
@@ -142,19 +162,6 @@ def merge_bins(bins: TimeBins, first: Sequence[int]) -> TimeBins:
         members=tuple(sum(bins.members[a:b], ()) for a, b in pairs),
         left_out=bins.left_out,
     )
-
-
-def check_intervals(intervals: Gti) -> None:
-    """InputError where intervals overlap, with the two that do."""
-    order = np.argsort(intervals.start, kind="stable")
-    start, stop = intervals.start[order], intervals.stop[order]
-    late = np.flatnonzero(start[1:] < stop[:-1] - TOLERANCE)
-    if len(late):
-        k = int(late[0])
-        raise InputError(
-            f"intervals overlap: number {order[k]} ends at {_utc(stop[k])}, number {order[k + 1]} begins at "
-            f"{_utc(start[k + 1])} (UTC). A light curve needs intervals that do not."
-        )
 
 
 def _from_groups(datasets: Sequence[Any], labels: Iterable[str]) -> TimeBins:

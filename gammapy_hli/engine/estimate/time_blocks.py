@@ -14,6 +14,7 @@ from gammapy_hli.engine.estimate.interval_datasets import PerInterval
 from gammapy_hli.engine.estimate.light_curve import estimate_light_curve
 from gammapy_hli.engine.estimate.time_bins import TimeBins, merge_bins
 from gammapy_hli.engine.fit.compile import EnergyRange
+from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
 
@@ -48,6 +49,7 @@ def block_bins(
     energy_edges: u.Quantity | None = None,
     per_interval: PerInterval = "joint",
     energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
 ) -> TimeBins:
     """Bayesian blocks: intervals in which the flux is constant (Scargle et al. 2013, ApJ 764, 167, section 3.3).
 
@@ -58,7 +60,14 @@ def block_bins(
 
     outer = None if energy_edges is None else energy_edges[[0, -1]]
     curve = estimate_light_curve(
-        datasets, models, source, bins, energy_edges=outer, per_interval=per_interval, energy_range=energy_range
+        datasets,
+        models,
+        source,
+        bins,
+        energy_edges=outer,
+        per_interval=per_interval,
+        energy_range=energy_range,
+        nuisances=nuisances,
     )
     norm, err = curve.norm[:, 0], curve.norm_err[:, 0]
     good = np.flatnonzero(np.isfinite(norm) & np.isfinite(err) & (err > 0))

@@ -10,11 +10,12 @@ from astropy.time import Time
 from gammapy_hli.base.errors import InputError, NothingSelectedError
 from gammapy_hli.engine.dl3 import run_source
 from gammapy_hli.engine.dl3.gti import Gti
-from gammapy_hli.engine.dl3.intervals import MOST_INTERVALS, TimeGrid, cut_runs, find_parts
+from gammapy_hli.engine.dl3.intervals import cut_runs, find_parts
 from gammapy_hli.engine.dl3.observation_table import ObservationTable
 from gammapy_hli.engine.dl3.observations import Observations
 from gammapy_hli.engine.dl3.select import Selection, select
 from gammapy_hli.engine.dl3.store import DataStore
+from gammapy_hli.engine.dl3.time_grid import MOST_INTERVALS, TimeGrid
 from gammapy_hli.engine.dl3.time_reference import DEFAULT_REFERENCE, make_reference
 
 #: Zero of the clock of the toy store; its run 1 lasts from 1000 s to 2000 s, with an event every 100 s from 1050 s.
@@ -129,7 +130,7 @@ def test_a_start_in_utc_is_taken_as_utc():
     ("grid", "words"),
     [
         (TimeGrid(edges=Time(["2020-01-01", "2020-01-03", "2020-01-02"])), "must increase; got 3 edges"),
-        (TimeGrid(), "need a length or edges"),
+        (TimeGrid(), "need a length, edges or ranges"),
         (TimeGrid(length=1 * u.ms), "intervals of 1.0 ms would be needed"),
     ],
     ids=["order", "nothing", "too many"],

@@ -9,11 +9,12 @@ from astropy.time import Time
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.dl3.gti import Gti
-from gammapy_hli.engine.dl3.intervals import TimeGrid, cut_runs, part_of
+from gammapy_hli.engine.dl3.intervals import cut_runs, part_of
 from gammapy_hli.engine.dl3.observation import Observation
 from gammapy_hli.engine.dl3.observations import Observations
 from gammapy_hli.engine.dl3.select import Selection, select
 from gammapy_hli.engine.dl3.store import DataStore
+from gammapy_hli.engine.dl3.time_grid import TimeGrid
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.region import parse_region
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
