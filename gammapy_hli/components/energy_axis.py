@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from gammapy_hli.base.errors import Problem
 from gammapy_hli.core.component import Component
-from gammapy_hli.core.traits import Int, Quantity, QuantityList
+from gammapy_hli.core.traits import Int, Quantity, QuantityList, number_in
 
 if TYPE_CHECKING:
     from gammapy_hli.engine.geom.axes import Axis
@@ -37,6 +37,19 @@ class EnergyAxis(Component):
                 code="order",
                 hint="exchange them",
             )
+
+    def limits(self) -> tuple[float | None, float | None]:
+        """First and last edge [TeV]; None where it is not known."""
+        edges = self.stored("edges")
+        if edges is None:
+            return self.number_of("min"), self.number_of("max")
+        return number_in(edges[0], "TeV"), number_in(edges[-1], "TeV")
+
+    def place_of_limits(self) -> str:
+        """First and last edge and who set them, for messages that name two places."""
+        if self.stored("edges") is not None:
+            return self.place_of("edges")
+        return f"{self.place_of('min')} to {self.place_of('max')}"
 
     def axis(self, name: str) -> "Axis":
         """The axis that the engine works with; `name` is ``energy`` or ``energy_true``."""

@@ -238,6 +238,34 @@ class QuantityList(List):
         return f"a list of {count}{order}quantities in {unit_name(self.unit)}{self.item.range_text()}"
 
 
+class QuantityRange(QuantityList):
+    """Two quantities, the lower one first, one of which may be null for no bound: ``[0.66 TeV, null]``.
+
+    A tuple of two astropy Quantities or None in Python, in the unit of the trait.
+    """
+
+    def __init__(self, default: Any = NOT_GIVEN, *, unit: str, **metadata: Any):
+        super().__init__(default, unit=unit, length=2, increasing=True, **metadata)
+        self.item.allow_none = True
+
+    def check_items(self, stored: list[Any]) -> None:
+        if len(stored) == 2 and stored == [None, None]:
+            hint = "write null for no range" if self.allow_none else None
+            raise InvalidValue("neither end of the range is given", hint, "missing")
+        if len(stored) == 2 and None in stored:
+            return
+        super().check_items(stored)
+
+    def make(self, stored: list[Any], origin: Origin | None) -> Any:
+        from astropy import units  # late: heavy, and not needed to check options
+
+        unit = units.Unit(self.unit)
+        return tuple(None if item is None else units.Quantity(number_in(item, self.unit), unit) for item in stored)
+
+    def expected(self) -> str:
+        return f"two increasing quantities in {unit_name(self.unit)}{self.item.range_text()}, either may be null"
+
+
 def quantity_schema(unit: str) -> dict[str, Any]:
     """JSON schema of a quantity: text that begins with a number and, where there is a unit, has one."""
     text = rf"^\s*{NUMBER}\s*[^\s0-9.].*$" if unit else rf"^\s*{NUMBER}\s*(%.*)?$"

@@ -1,17 +1,18 @@
 """Flux points: the spectrum of a source bin by bin."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from gammapy_hli.base.errors import ConfigError, InputError
+from gammapy_hli.base.errors import ConfigError, InputError, Problem
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Float, Str
+from gammapy_hli.tools.fit_checks import range_problem
 
 INTRINSIC = "-intrinsic"
 """Ending of the names of files with de-absorbed points."""
@@ -41,6 +42,15 @@ class FluxPointsTool(Tool):
         help="Also points of the intrinsic spectrum, without the EBL absorption of the source: <source>-intrinsic.",
     )
 
+    def check(self) -> Iterable[Problem]:
+        axis = self.energy
+        if axis is None or axis.has_bad_values:
+            return
+        chosen = "min" if axis.stored("edges") is None else "edges"
+        message = range_problem(self, *axis.limits())
+        if message is not None:
+            yield axis.problem(chosen, message, code="range")
+
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._fit = inputs["fit_result"]
         self._datasets = inputs["datasets"]
@@ -63,6 +73,7 @@ class FluxPointsTool(Tool):
             n_sigma_sensitivity=self.n_sigma_sensitivity,
             reoptimize=self.reoptimize,
             energy_range=self._fit.energy_range,
+            nuisances=self._fit.nuisances,
             deabsorb=self.deabsorb,
         )
 

@@ -107,11 +107,25 @@ class ReductionTool(Tool):
                 "method", f"{self.background.method} does not fit reduction.type {self.place_of('type')}"
             )
         yield from self._check_search(chosen)
+        yield from self._check_overlap()
         if "bkg-peak" in self.safe_mask.stored("methods") and chosen is None:
             yield self.safe_mask.problem(
                 "methods",
                 f"bkg-peak needs a background; reduction.background.method is {self.background.place_of('method')}",
             )
+
+    def _check_overlap(self) -> Iterable[Problem]:
+        """Whether events of the true energies can be seen in the reconstructed ones."""
+        (low, high), (low_true, high_true) = self.energy.limits(), self.energy_true.limits()
+        if None in (low, high, low_true, high_true) or (low_true < high and high_true > low):
+            return
+        name = "edges" if self.energy_true.stored("edges") is not None else "min"
+        yield self.energy_true.problem(
+            name,
+            f"the true energies {self.energy_true.place_of_limits()} do not overlap {self.dotted_path}.energy "
+            f"{self.energy.place_of_limits()}",
+            hint="let them reach over the reconstructed ones on both sides",
+        )
 
     def _check_search(self, method: Any) -> Iterable[Problem]:
         """Whether a search for significant sky can work with the other options."""

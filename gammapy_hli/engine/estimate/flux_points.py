@@ -17,6 +17,7 @@ from gammapy_hli.engine.estimate.sensitivity import norm_sensitivity
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset, GroupTerm, Likelihood
 from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.models.nuisance import Nuisance, held_nuisances
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.models.spectral.base import SpectralModel
 from gammapy_hli.engine.models.spectral.ebl import without_absorption
@@ -85,6 +86,7 @@ def estimate_flux_points(
     n_sigma_sensitivity: float = 5.0,
     reoptimize: bool = False,
     energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
     deabsorb: bool = False,
 ) -> FluxPoints:
     """Flux of a source in bins of energy, as a norm on its spectrum in the models, everything else held.
@@ -108,6 +110,8 @@ def estimate_flux_points(
         Refit the other free parameters in each bin; much slower. Positions and shapes in maps stay as they are.
     energy_range : (Quantity or None, Quantity or None), optional
         Reconstructed energies to use, as in the fit.
+    nuisances : sequence of Nuisance
+        Norms and energy scales of instruments, as in the fit; they stay at their values.
     deabsorb : bool
         Also the points of the intrinsic spectrum, `FluxPoints.intrinsic`: the absorption by the extragalactic
         background light that is part of the spectrum taken out.
@@ -127,7 +131,8 @@ def estimate_flux_points(
         raise InputError("flux points need at least one dataset; there is none")
     model: Any = models[source]
     edges = _rounded_edges(datasets[0].energy, energy_edges)
-    likelihood = compile(datasets, models, energy_range=energy_range)
+    held = held_nuisances(nuisances)
+    likelihood = compile(datasets, models, energy_range=energy_range, nuisances=held)
     numbers = [_point_of_bin(dataset.energy, edges) for dataset in datasets]
     norms = NORM_SCAN if norm_scan is None else np.asarray(norm_scan, dtype=float)
     n_points = len(edges) - 1
@@ -135,7 +140,7 @@ def estimate_flux_points(
     if reoptimize and any(name not in _own_names(models, source) for name in likelihood.free):
         scaled = ScaledSource.of(model)
         others = [scaled if each.name == source else hold_shape(each) for each in models]
-        columns = refit_norms(datasets, others, numbers, n_points, likelihood.masks, norms, n_sigma, n_sigma_ul)
+        columns = refit_norms(datasets, others, numbers, n_points, likelihood.masks, norms, n_sigma, n_sigma_ul, held)
     else:
         columns = _solve(bins, n_points, len(datasets), norms, n_sigma, n_sigma_ul)
     nothing = np.full(n_points, np.nan)

@@ -12,6 +12,7 @@ from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
 from gammapy_hli.engine.fit.minimum import NO_COVARIANCE, Minimum
 from gammapy_hli.engine.fit.minuit import minimize
 from gammapy_hli.engine.fit.scan import stat_profile
+from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.products.flux_points import SQRT_TS_THRESHOLD
 
 Array = NDArray[np.float64]
@@ -29,6 +30,7 @@ def refit_norms(
     norms: Array,
     n_sigma: float,
     n_sigma_ul: float,
+    nuisances: Sequence[Nuisance] = (),
 ) -> dict[str, Any]:
     """Columns of flux points, with all free parameters of ``models`` fitted in the bins of each point.
 
@@ -40,6 +42,8 @@ def refit_norms(
         For each dataset the point of each reconstructed bin.
     masks : sequence of bool arrays (ne,) or (ne, ny, nx)
         Bins that may be used.
+    nuisances : sequence of Nuisance
+        Of the datasets, frozen.
     """
     name = next(each.name for each in models if isinstance(each, ScaledSource)) + ".spectral.norm"
     columns: dict[str, Any] = {key: np.full(n_points, np.nan) for key in SCALARS}
@@ -54,7 +58,7 @@ def refit_norms(
         ]
         if not any(mask.any() for mask in chosen):
             continue
-        likelihood = compile_bins(datasets, models, chosen)
+        likelihood = compile_bins(datasets, models, chosen, nuisances=nuisances)
         best = minimize(likelihood)
         if not (best.success or best.status == NO_COVARIANCE):
             continue

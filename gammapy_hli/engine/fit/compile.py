@@ -175,12 +175,13 @@ def _calibration(nuisance: Nuisance | None, parameters: ParameterMap) -> Calibra
 def require_unique_names(datasets: Sequence[AnyDataset]) -> None:
     """Raise InputError where two datasets have one name, so that results could not tell them apart."""
     names = [dataset.name for dataset in datasets]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
+    twice = sorted(set(names), key=names.index) if len(set(names)) < len(names) else []
+    twice = [name for name in twice if names.count(name) > 1]
     if twice:
         raise InputError(
-            f"{names.count(twice[0])} datasets are named {twice[0]!r}{' (and others too)' if len(twice) > 1 else ''}; "
-            "every dataset of a fit needs a name of its own. Reductions with labels of their own (reduction@hess, "
-            "reduction@magic) put the label before the run number."
+            f"datasets that are fitted together must have different names; there is more than one {', '.join(twice)}. "
+            "Give reductions labels (reduction@hess, reduction@magic), which stand before the run number, or take runs "
+            "that differ."
         )
 
 

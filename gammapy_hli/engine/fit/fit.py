@@ -10,7 +10,7 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.datasets.stack import stack as stack_datasets
-from gammapy_hli.engine.fit.compile import EnergyRange, compile
+from gammapy_hli.engine.fit.compile import EnergyRange, compile, require_unique_names
 from gammapy_hli.engine.fit.goodness import measure_goodness
 from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
 from gammapy_hli.engine.fit.map_compile import EvaluatorCache
@@ -18,12 +18,15 @@ from gammapy_hli.engine.fit.map_rounds import settle
 from gammapy_hli.engine.fit.minimum import FLAT, Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
 from gammapy_hli.engine.models.nuisance import Nuisance, check_nuisances, copy_nuisances
+from gammapy_hli.engine.models.of_sum import models_of_sum
 from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 
 Array = NDArray[np.float64]
 
+STACKED = "stacked"
+"""Name of the sum of all datasets."""
 SMALL_GAIN = 1e-6
 """Of the statistic: a fit that gains less by another attempt has ended."""
 
@@ -53,7 +56,7 @@ def fit(
     nuisances : sequence of Nuisance
         Norms and energy scales of instruments; they stay as they are, the result holds copies.
     stack : bool
-        Fit the sum of the datasets.
+        Fit the sum of the datasets, with one background model for it in place of those of maps that are added.
     tolerance, strategy, max_calls, retries
         See `MinuitOptions`.
     minos : sequence of str
@@ -74,7 +77,10 @@ def fit(
     Where positions or sizes in maps are free the fit is repeated with the responses at the new place until they are
     stable; the reported statistic belongs to responses at the best position.
     """
+    datasets = tuple(datasets)
     fitted = fitted_datasets(datasets, stack)
+    if stack:
+        models = models_of_sum(models, [dataset.name for dataset in datasets], STACKED)
     nuisances = tuple(nuisances)
     check_nuisances(nuisances, [dataset.name for dataset in fitted])
     cache: EvaluatorCache = {}
@@ -108,20 +114,20 @@ def fitted_datasets(datasets: Iterable[AnyDataset], stack: bool) -> tuple[AnyDat
     Raises
     ------
     InputError
-        Spectra and maps cannot be added to each other.
+        Two have one name, or spectra and maps are to be added to each other.
     """
     datasets = tuple(datasets)
-    if not stack or not datasets:
-        return datasets
     maps = [dataset for dataset in datasets if isinstance(dataset, MapDataset)]
-    if not maps:
-        return (stack_datasets([each for each in datasets if not isinstance(each, MapDataset)], "stacked"),)
-    if len(maps) < len(datasets):
+    spectra = [dataset for dataset in datasets if not isinstance(dataset, MapDataset)]
+    if stack and maps and spectra:
         raise InputError(
             f"stack: {len(maps)} of {len(datasets)} datasets are maps, the others spectra; they have no sum. Fit them "
             "jointly (stack: false)."
         )
-    return (stack_maps(maps, "stacked"),)
+    require_unique_names(datasets)
+    if not stack or not datasets:
+        return datasets
+    return (stack_maps(maps, STACKED),) if maps else (stack_datasets(spectra, STACKED),)
 
 
 def _bounds_in_tev(energy_range: EnergyRange | None) -> tuple[float | None, float | None] | None:

@@ -17,27 +17,20 @@ from typing import Any
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.summary import Summary
-from gammapy_hli.engine.models.entries import ParameterEntry
+from gammapy_hli.engine.models.nuisance_table import NUISANCES
 from gammapy_hli.engine.models.parameter import Parameter
+from gammapy_hli.engine.models.prior import Prior
+from gammapy_hli.engine.models.prior_check import SHORT_PRIORS
 
 __all__ = [
-    "NUISANCES",
     "Nuisance",
     "check_nuisances",
     "copy_nuisances",
     "held_nuisances",
+    "make_nuisance",
     "nuisance_of",
     "nuisances_of_sum",
 ]
-
-NUISANCES = {
-    "norm": ParameterEntry("norm", 1.0, min=0.0, help="Factor on the counts that all sources predict."),
-    "energy_scale": ParameterEntry(
-        "energy_scale", 0.0, min=-0.9, help="True energies are (1 + energy_scale) times those of the responses."
-    ),
-}
-"""What a nuisance can hold, with default and bounds."""
-
 
 @dataclass(eq=False, repr=False)
 class Nuisance(Summary):
@@ -99,6 +92,31 @@ class Nuisance(Summary):
         """Name, datasets and parameters."""
         own = {name: f"{p.value:.6g} ± {p.error:.3g}" for name, p in self.named_parameters()}
         return {"name": self.name, "datasets": ", ".join(self.datasets_names), **own}
+
+
+def make_nuisance(name: str, datasets_names: Sequence[str], **kinds: Any) -> Nuisance:
+    """A nuisance from values as an option holds them.
+
+    Parameters
+    ----------
+    name : str
+    datasets_names : sequence of str
+    **kinds
+        ``norm`` and ``energy_scale``: objects with value, min, max, frozen and prior, each None where the default
+        holds; a prior is a mapping such as ``{"gauss": {"mean": 0, "sigma": 0.15}}``.
+    """
+    return Nuisance(name, tuple(datasets_names), **{kind: _parameter(kind, given) for kind, given in kinds.items()})
+
+
+def _parameter(kind: str, given: Any) -> Parameter:
+    parameter = Parameter.from_entry(NUISANCES[kind])
+    for key in ("value", "min", "max", "frozen"):
+        if getattr(given, key) is not None:
+            setattr(parameter, key, getattr(given, key))
+    for short, numbers in (given.prior or {}).items():
+        tag, names = SHORT_PRIORS[short]
+        parameter.prior = Prior(tag, {new: float(numbers[old]) for old, new in names.items()})
+    return parameter
 
 
 def nuisance_of(nuisances: Iterable[Nuisance], dataset_name: str) -> Nuisance | None:

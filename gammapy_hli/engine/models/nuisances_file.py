@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.models.nuisance import NUISANCES, Nuisance
+from gammapy_hli.engine.models.nuisance import Nuisance
+from gammapy_hli.engine.models.nuisance_table import NUISANCES
 from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.prior import Prior
 

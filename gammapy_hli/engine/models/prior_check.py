@@ -14,15 +14,16 @@ from gammapy_hli.engine.models.prior import PRIOR_NUMBERS, Prior
 if TYPE_CHECKING:
     from gammapy_hli.engine.models.check import ModelChecker
 
-__all__ = ["check_prior", "check_value_in_prior"]
+__all__ = ["SHORT_PRIORS", "check_prior", "check_value_in_prior"]
 
 PriorNumbers = tuple[str, dict[str, float], float]
 
-_SHORT: dict[str, tuple[str, dict[str, str]]] = {
+SHORT_PRIORS: dict[str, tuple[str, dict[str, str]]] = {
     "gauss": ("GaussianPrior", {"mean": "mu", "sigma": "sigma"}),
     "uniform": ("UniformPrior", {"min": "min", "max": "max"}),
     "log_uniform": ("LogUniformPrior", {"min": "min", "max": "max"}),
 }
+"""Names of the short form: gammapy's type, and its names of the numbers."""
 _LONG_KEYS = ("type", "parameters", "weight")
 _EXAMPLE = "a prior such as {gauss: {mean: 2, sigma: 0.1}}"
 
@@ -61,12 +62,12 @@ def _short(checker: "ModelChecker", node: Node, entry: ParameterEntry, path: str
         checker.report(node, path, f"has {len(node.value)} kinds, {' and '.join(node.value)}; expected one", "type")
         return None
     ((key, child),) = node.value.items()
-    if key not in _SHORT:
-        hint = did_you_mean(key, _SHORT)
-        message = f"unknown prior {key!r}.{hint} Allowed: {', '.join(_SHORT)}."
+    if key not in SHORT_PRIORS:
+        hint = did_you_mean(key, SHORT_PRIORS)
+        message = f"unknown prior {key!r}.{hint} Allowed: {', '.join(SHORT_PRIORS)}."
         checker.report(node.key_nodes.get(key, node), path, message, "unknown-key")
         return None
-    tag, names = _SHORT[key]
+    tag, names = SHORT_PRIORS[key]
     where = f"{path}.{key}"
     values: Mapping[str, Node] = child.value if isinstance(child.value, dict) else {}
     unknown = [name for name in values if name not in names]

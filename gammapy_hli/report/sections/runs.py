@@ -76,7 +76,7 @@ def _map_table(reduction: Any, caption: str) -> TableBlock:
         Head("Threshold", "TeV"),
     ]
     errors = _norm_errors(reduction)
-    rows = [_map_row(line, has_norm, errors.get(str(line["name"])), len(head)) for line in info]
+    rows = [_map_row(line, has_norm, errors.get(str(line["name"]).rpartition("-")[2]), len(head)) for line in info]
     total = reduction.totals()
     sums = ["Sum", fixed(total["livetime_s"] / 60, 1), "", "", whole(total["n_on"]), fixed(total["background"], 1)]
     sums += [fixed(total["excess"], 1), *([""] if has_norm else []), ""]

@@ -1,0 +1,181 @@
+"""What a fit and the steps after it are told about other steps, checked before any of them runs.
+
+Instruments that nuisances name, parameters that minos names, and energies that no reduction has.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gammapy_hli.base.errors import ConfigError, Problem
+from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.core.chain import tool_slots, wire
+from gammapy_hli.core.slots import join
+from gammapy_hli.core.tool import Tool
+from gammapy_hli.engine.models.nuisance_table import NUISANCES
+
+STACKED = "stacked"
+"""Name of the dataset that a reduction to maps without label makes."""
+
+
+def sources_of(tool: Tool, product: str) -> tuple[str, ...]:
+    """Names of the steps that feed an input; none where the tool stands alone or does not run."""
+    if tool.owner is None or not tool_slots(type(tool.root)) or "steps" in tool.root._bad:
+        return ()
+    return wire(tool.root).links.get(tool.step, {}).get(product, ())
+
+
+def labels_of(steps: Sequence[str]) -> tuple[str, ...]:
+    """The labels of some steps."""
+    return tuple(label for step in steps if (label := step.partition("@")[2]))
+
+
+# -- nuisances -----------------------------------------------------------------------------------------------------
+
+
+def nuisance_problems(tool: Any) -> Iterator[Problem]:
+    """Nuisances for instruments that the fit does not see, or of a sum of datasets."""
+    used = [name for name, item in tool.nuisances.items() if item.named]
+    if used and tool.stored("stack"):
+        place = tool.nuisances.origin_of(used[0])
+        message = f"the sum of the datasets has no nuisance of its own; fit.nuisances names '{used[0]}' ({place})"
+        yield tool.problem("stack", message, hint="set stack to false, or take the nuisances out")
+    reductions = sources_of(tool, "datasets")
+    if not reductions:
+        return
+    labels = labels_of(reductions)
+    for name in used:
+        if name not in labels and not _may_be_dataset(tool.root, reductions, name):
+            origin = tool.nuisances.origin_of(name)
+            known = f"Labels of its reductions: {', '.join(labels)}." if labels else "Its reductions have no label."
+            message = f"'{name}' is neither the label of a reduction of this fit nor one of its datasets."
+            hint = f"{did_you_mean(name, labels)} {known}".strip()
+            yield origin.problem("unknown-dataset", join(tool.dotted_path, f"nuisances.{name}"), message, hint=hint)
+
+
+def _may_be_dataset(root: Any, reductions: Sequence[str], name: str) -> bool:
+    """Whether a dataset can have this name, as far as can be told before the runs are known."""
+    return any(_can_be(root, step, name) for step in reductions)
+
+
+def _can_be(root: Any, step: str, name: str) -> bool:
+    reduction, label = root[step], step.partition("@")[2]
+    if reduction.stored("type") != "spectrum" and reduction.stored("stack"):
+        return name == (label or STACKED)
+    if label and not name.startswith(f"{label}-"):
+        return False
+    run = name.removeprefix(f"{label}-") if label else name
+    if not re.match(r"\d", run):
+        return False
+    feeds = sources_of(reduction, "observations")
+    asked = [root[feed].stored("obs_ids") for feed in feeds]
+    return None in asked or not asked or any(run.partition("_")[0] in map(str, obs_ids) for obs_ids in asked)
+
+
+def make_nuisances(tool: Any, datasets_by_step: dict[str, tuple[str, ...]]) -> tuple[Any, ...]:
+    """The nuisances of the engine.
+
+    Parameters
+    ----------
+    tool : FitTool
+    datasets_by_step : mapping of step to tuple of str
+        Names of the datasets of each reduction.
+
+    Raises
+    ------
+    ConfigError
+        A name that is neither the label of a reduction nor the name of a dataset; all of them at once.
+    """
+    by_label = {step.partition("@")[2]: names for step, names in datasets_by_step.items()}
+    every = [name for names in datasets_by_step.values() for name in names]
+    made, problems = [], []
+    for name, item in tool.nuisances.items():
+        names = by_label.get(name) or ((name,) if name in every else ())
+        nuisance = item.nuisance(name, names)
+        if nuisance is None:
+            continue
+        if not names:
+            known = [label for label in by_label if label] + every
+            message = f"'{name}' is neither the label of a reduction of this fit nor one of its datasets."
+            hint = f"{did_you_mean(name, known)} They are {', '.join(known)}.".strip()
+            path = join(tool.dotted_path, f"nuisances.{name}")
+            problems.append(tool.nuisances.origin_of(name).problem("unknown-dataset", path, message, hint=hint))
+        made.append(nuisance)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(made)
+
+
+# -- minos ---------------------------------------------------------------------------------------------------------
+
+
+def minos_problems(tool: Any) -> Iterator[Problem]:
+    """Parameters that minos names and that no source or nuisance has, as far as the options tell."""
+    wanted = [name for name in tool.stored("minos") or () if name != "all"]
+    makers = sources_of(tool, "models")
+    if len(makers) != 1 or tool.root[makers[0]].stored("file") is not None:
+        return
+    sources = tool.root[makers[0]].sources
+    known = list(sources)
+    for name in wanted:
+        source = max((each for each in known if name.startswith(f"{each}.")), key=len, default=None)
+        instrument, _, kind = name.rpartition(".")
+        if source is None and (kind in NUISANCES or "-bkg.spectral." in name):
+            if kind in NUISANCES and (instrument not in tool.nuisances or kind not in tool.nuisances[instrument].named):
+                of = [f"{label}.{own}" for label, item in tool.nuisances.items() for own in item.named]
+                message = f"'{name}' is no nuisance of the fit."
+                yield tool.problem("minos", message, hint=_known_text(name, of), code="unknown-parameter")
+        elif source is None:
+            examples = [f"{each}.spectral.{own}" for each in known for own in _spectral_names(sources[each])]
+            message = f"'{name}' is not a parameter of the model."
+            yield tool.problem("minos", message, hint=_known_text(name, examples), code="unknown-parameter")
+
+
+def _spectral_names(source: Any) -> list[str]:
+    return [name for name in type(source.spectral).members() if name != "type"]
+
+
+def _known_text(name: str, known: Sequence[str]) -> str:
+    near = did_you_mean(name, known).strip()
+    return near or f"It has: {', '.join(known) or 'none'}."
+
+
+def check_minos(tool: Any) -> None:
+    """ConfigError where minos names a parameter that the fit will not move; makes the models, so it takes a while."""
+    wanted = [name for name in tool.stored("minos") or () if name != "all"]
+    makers = sources_of(tool, "models")
+    if not wanted or len(makers) != 1 or tool.root[makers[0]].has_bad_values:
+        return
+    models = tool.root[makers[0]].written_models()
+    free = [*models.free, *(f"{label}.{kind}" for label, item in tool.nuisances.items() for kind in item.named)]
+    problems = []
+    for name in wanted:
+        if name in free or "-bkg.spectral." in name:
+            continue
+        is_there = name in models.parameters
+        message = f"'{name}' is {'not free' if is_there else 'not a parameter of the model'}."
+        problems.append(tool.problem("minos", message, hint=_known_text(name, free), code="unknown-parameter"))
+    if problems:
+        raise ConfigError(problems)
+
+
+# -- energies ------------------------------------------------------------------------------------------------------
+
+
+def range_problem(tool: Any, low: float | None, high: float | None) -> str | None:
+    """What is wrong with energies [TeV] that lie outside of all reductions that feed a step; None where nothing is."""
+    spans = []
+    for step in sources_of(tool, "datasets"):
+        axis = tool.root[step].energy
+        if axis.has_bad_values:
+            return None
+        first, last = axis.limits()
+        spans.append((first, last, f"{step}, {axis.place_of_limits()}"))
+    outside = [
+        text
+        for first, last, text in spans
+        if first is None or last is None or (low is not None and low >= last) or (high is not None and high <= first)
+    ]
+    if not spans or len(outside) < len(spans):
+        return None
+    return f"lies outside of the energies of {' and of '.join(outside)}"
