@@ -3,8 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -269,7 +269,7 @@ class _Runner:
             logger.info("up to date", extra={"step": step.name})
             return
         if is_forced(step, self.wish.force):  # from its beginning
-            ItemStore(self.store.items_folder(step.name)).prune(())
+            self._prune_items(step, ())
         decision = Decision(step.name, "run", tuple(reasons))
         logger.info("runs (%s)", decision.reason, extra={"step": step.name})
         start = time.monotonic()
@@ -358,8 +358,14 @@ class _Runner:
             end=now(),
         )
         self.store.keep(step, product, manifest)
-        wanted = () if context.keeps_items is False else context.notes.items.values()
-        ItemStore(self.store.items_folder(step.name)).prune(wanted)
+        self._prune_items(step, () if context.keeps_items is False else context.notes.items.values())
+
+    def _prune_items(self, step: Step, keys: Iterable[str]) -> None:
+        folder = self.store.items_folder(step.name)
+        if folder is not None:
+            ItemStore(folder).prune(keys)
+            with suppress(OSError):
+                folder.parent.rmdir()  # only where no step keeps any
 
     def _input_records(self, step: Step) -> tuple[InputRecord, ...]:
         records = []

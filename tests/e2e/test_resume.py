@@ -1,0 +1,187 @@
+"""Work that was done is not done again: single runs, whole steps, after an interruption and after a change."""
+
+from pathlib import Path
+
+import pytest
+
+import gammapy_hli.tools.kept_sum
+import gammapy_hli.tools.reduction
+
+RUN = ("run", "-c", "sim.yaml", "--no-progress", "--until", "reduction")
+MAP_CONFIG = """\
+config_version: 1
+general: {outdir: out}
+steps: [selection, reduction, maps]
+selection: {datastore: store, obs_ids: [1, 2, 3], required_irfs: [aeff, edisp, psf, bkg]}
+reduction:
+  type: map
+  geometry: {center: "83.633 deg, 22.0145 deg", width: [3 deg, 3 deg], pixel: 0.1 deg}
+  energy: {min: 0.5 TeV, max: 20 TeV, nbins: 3}
+  energy_true: {min: 0.3 TeV, max: 40 TeV, nbins: 5}
+  background: {method: fov}
+  safe_mask: {methods: [offset-max], offset_max: 2.5 deg}
+maps: {products: [excess, significance]}
+"""
+NO_OFF_REGION_FOR_RUN_3 = '[{circle: {center: "84.35 deg, 22.0136 deg", radius: 0.62 deg}}]'
+
+
+@pytest.fixture
+def reduced_names(monkeypatch):
+    """Names of the runs that are reduced, in order; a name put into ``stop_at`` interrupts the reduction there."""
+    plain, names = gammapy_hli.tools.reduction.reduce_run, []
+    names = Names()
+
+    def spy(observation, plan):
+        if observation.name == names.stop_at:
+            raise KeyboardInterrupt
+        names.append(observation.name)
+        return plain(observation, plan)
+
+    monkeypatch.setattr(gammapy_hli.tools.reduction, "reduce_run", spy)
+    return names
+
+
+class Names(list):
+    stop_at = None
+
+    def taken(self):
+        """What was reduced since the last call."""
+        found = list(self)
+        self.clear()
+        self.stop_at = None
+        return found
+
+
+@pytest.fixture
+def kept_at_once(monkeypatch):
+    """The sum of stacked maps is kept behind every run."""
+    monkeypatch.setattr(gammapy_hli.tools.kept_sum, "SECONDS", -1.0)
+    monkeypatch.setattr(gammapy_hli.tools.kept_sum, "SHARE", float("inf"))
+
+
+def make_maps(**changes):
+    text = MAP_CONFIG
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    Path("sim.yaml").write_text(text)
+
+
+def test_interrupted_reduction_reduces_what_is_missing(place, hli, products, finished_session, reduced_names):
+    reduced_names.stop_at = "3"
+    assert hli(*RUN).code == 130
+    assert reduced_names.taken() == ["1", "2"]
+    outcome = hli("run", "-c", "sim.yaml", "--no-progress")
+    assert outcome.code == 0
+    assert reduced_names.taken() == ["3"]
+    assert "2 of 3 runs are taken as they were reduced before" in outcome.err
+    assert products("out") == products(finished_session / "out")
+
+
+def test_added_run_and_removed_run_reduce_what_is_new(place, hli, products, reduced_names):
+    assert hli(*RUN, "--selection.obs_ids", "1", "3").code == 0
+    assert reduced_names.taken() == ["1", "3"]
+    assert hli(*RUN).code == 0
+    assert reduced_names.taken() == ["2"]
+    before = products("out/reduction")
+    assert hli(*RUN, "--selection.obs_ids", "2").code == 0
+    assert reduced_names.taken() == []
+    assert hli(*RUN, "--outdir", "new").code == 0
+    assert products("new/reduction") == before
+
+
+@pytest.mark.parametrize("change", [("--reduction.energy.min", "0.2 TeV"), ("--force", "reduction")])
+def test_another_option_and_force_reduce_all(place, hli, reduced_names, change):
+    hli(*RUN)
+    reduced_names.clear()
+    assert hli(*RUN, *change).code == 0
+    assert reduced_names == ["1", "2", "3"]
+
+
+def test_changed_events_of_a_run_reduce_that_run(place, hli, reduced_names):
+    from astropy.io import fits
+
+    hli(*RUN)
+    reduced_names.clear()
+    (path,) = (path for path in Path("store").rglob("*2.fits*") if "index" not in path.name)
+    with fits.open(path, mode="update") as hdus:
+        hdus["EVENTS"].header["OBSERVER"] = "another"
+    assert hli(*RUN).code == 0
+    assert reduced_names == ["2"]
+
+
+def test_nothing_is_kept_where_that_is_not_wanted(place, hli, reduced_names):
+    assert hli(*RUN).code == 0
+    assert list(Path("out/.items/reduction").iterdir())
+    assert hli(*RUN, "--force", "reduction", "--general.store_per_obs", "false").code == 0
+    assert not list(Path("out").rglob("*.items"))
+    reduced_names.clear()
+    hli(*RUN, "--reduction.energy.min", "0.2 TeV", "--general.store_per_obs", "false")
+    assert reduced_names == ["1", "2", "3"]
+
+
+def test_interrupted_sum_of_maps_goes_on_to_the_same_bytes(place, hli, products, reduced_names, kept_at_once):
+    make_maps()
+    assert hli("run", "-c", "sim.yaml", "--no-progress", "--outdir", "whole").code == 0
+    reduced_names.taken()
+    reduced_names.stop_at = "3"
+    assert hli(*RUN).code == 130
+    assert reduced_names.taken() == ["1", "2"]
+    outcome = hli("run", "-c", "sim.yaml", "--no-progress")
+    assert reduced_names.taken() == ["3"]
+    assert "2 of 3 runs are in the sum that was kept" in outcome.err
+    assert products("out") == products("whole")
+    assert len(list(Path("out/.items/reduction").iterdir())) == 1
+
+
+def test_sum_of_maps_gets_a_run(place, hli, products, reduced_names, kept_at_once):
+    make_maps()
+    assert hli(*RUN, "--selection.obs_ids", "1", "2").code == 0
+    reduced_names.taken()
+    assert hli(*RUN).code == 0
+    assert reduced_names.taken() == ["3"]
+    assert hli(*RUN, "--outdir", "whole").code == 0
+    assert products("out/reduction") == products("whole/reduction")
+
+
+def test_quick_sum_of_maps_is_not_kept(place, hli):
+    make_maps()
+    assert hli(*RUN).code == 0
+    assert not Path("out/.items").exists()
+
+
+@pytest.mark.parametrize("changes", [{}, {"type: map": "type: map\n  stack: false"}], ids=["stacked", "each"])
+def test_maps_of_every_run_are_kept_on_request(place, hli, products, reduced_names, changes):
+    make_maps(**{"outdir: out": "outdir: out, store_per_obs: true", **changes})
+    reduced_names.stop_at = "3"
+    assert hli(*RUN).code == 130
+    reduced_names.taken()
+    assert hli(*RUN).code == 0
+    assert reduced_names.taken() == ["3"]
+    assert hli(*RUN, "--outdir", "whole").code == 0
+    assert products("out/reduction") == products("whole/reduction")
+
+
+def test_damaged_items_are_made_again(place, hli, products, finished_session, reduced_names):
+    hli(*RUN)
+    (path,) = Path("out/.items/reduction").iterdir()
+    content = bytearray(path.read_bytes())
+    content[2000] ^= 1
+    path.write_bytes(content)
+    Path("out/reduction/info.ecsv").unlink()
+    reduced_names.clear()
+    assert hli("run", "-c", "sim.yaml").code == 0
+    assert len(reduced_names) == 1
+    assert products("out") == products(finished_session / "out")
+
+
+def test_run_that_is_left_out_is_told_of_again(place, hli, reduced_names):
+    """It is not looked at again, but its reason and exit code 4 stay."""
+    words = (*RUN, "--reduction.background.exclusion.regions", NO_OFF_REGION_FOR_RUN_3)
+    first = hli(*words)
+    assert first.code == 4
+    reduced_names.taken()
+    Path("out/reduction/info.ecsv").unlink()
+    second = hli(*words)
+    assert (second.code, reduced_names.taken()) == (4, [])
+    told = [[line for line in outcome.out.splitlines() if "left out" in line] for outcome in (first, second)]
+    assert told[0] == told[1] != []
