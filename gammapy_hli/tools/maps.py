@@ -143,8 +143,12 @@ def _one_map(reductions: Any) -> Any:
     return datasets[0] if len(datasets) == 1 else stack_maps(datasets)
 
 
-def _numbers(maps: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Largest and smallest value of each map, and the sum of counts."""
+def _numbers(maps: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Largest and smallest value of each map; None where it has none."""
     import numpy as np  # late: help needs none
 
-    return {name: {"max": float(np.nanmax(m.data)), "min": float(np.nanmin(m.data))} for name, m in maps.items()}
+    known = {name: m.data[np.isfinite(m.data)] for name, m in maps.items()}
+    return {
+        name: {"max": float(values.max()), "min": float(values.min())} if len(values) else {"max": None, "min": None}
+        for name, values in known.items()
+    }

@@ -30,6 +30,7 @@ from gammapy_hli.engine.stats.significance import (
 from gammapy_hli.engine.stats.wstat import WstatBins
 
 Array = NDArray[np.float64]
+_NOISE = 1e-10  # of the largest sum; the smallest that means something is one off count
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,14 +223,19 @@ def _in_disks(values: Any, used: NDArray[np.bool_], kernel: Kernel) -> Array:
     return fft_convolve_same(clean, kernel)
 
 
+def _without_noise(values: Array) -> Array:
+    """Sums that are not negative, 0 where they are the rounding noise of a Fourier transform."""
+    return np.where(values > _NOISE * values.max(initial=0.0), values, 0.0)
+
+
 def _off_in_disks(
     bands: MapDatasetOnOff, used: NDArray[np.bool_], kernel: Kernel, correlate_off: bool
 ) -> tuple[Array, Array]:
     """Off counts and their weight for the disk around every pixel."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if correlate_off:
-            n_off = _in_disks(bands.counts_off, used, kernel)
-            alpha = _in_disks(bands.background, used, kernel) / n_off
+            n_off = _without_noise(_in_disks(bands.counts_off, used, kernel))
+            alpha = _without_noise(_in_disks(bands.background, used, kernel)) / n_off
         else:
             n_off = np.where(used, np.asarray(bands.counts_off), 0.0).astype(np.float64)
             alpha = _in_disks(bands.acceptance, used, kernel) / np.where(used, np.asarray(bands.acceptance_off), 0.0)

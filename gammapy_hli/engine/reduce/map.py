@@ -141,20 +141,27 @@ def reduce_map(observation: Observation, plan: MapPlan) -> MapDataset:
     """
     check_usable(observation)
     geometry, irf_geometry = run_geometries(observation, plan)
+    exposure = _exposure(observation, geometry, plan) if plan.makes("exposure") else None
+    if exposure is not None:
+        _check_exposure(exposure, observation, plan)
     dataset = MapDataset(
         name=observation.name,
         geometry=geometry,
         energy=plan.energy,
         energy_true=plan.energy_true,
         counts=make_map_counts(observation.events, geometry, plan.energy),
-        exposure=_exposure(observation, geometry, plan) if plan.makes("exposure") else None,
+        exposure=exposure,
         background=make_map_background(observation, geometry, plan.energy),
         gti=observation.gti,
         livetime=observation.livetime,
         meta=observation_meta(observation),
         **_responses(observation, irf_geometry, plan),
     )
-    dataset = replace(dataset, mask_safe=make_map_safe_mask(dataset, observation, plan.safe_mask))
+    mask_safe = make_map_safe_mask(dataset, observation, plan.safe_mask)
+    if not mask_safe.any():
+        methods = ", ".join(plan.safe_mask.methods) or "none"
+        raise ItemError(f"no bin is safe: nothing is left by a background above 0 and the methods {methods}")
+    dataset = replace(dataset, mask_safe=mask_safe)
     if plan.to_image:
         dataset = dataset.to_image()
     return dataset if plan.background is None else plan.background(dataset, observation, plan)
@@ -196,6 +203,16 @@ def run_geometries(observation: Observation, plan: MapPlan) -> tuple[WcsGeometry
 
 def _exposure(observation: Observation, geometry: WcsGeometry, plan: MapPlan) -> Quantity:
     return make_map_exposure(observation.aeff, observation.pointing, observation.livetime, geometry, plan.energy_true)
+
+
+def _check_exposure(exposure: Quantity, observation: Observation, plan: MapPlan) -> None:
+    """ItemError where no pixel has exposure at any energy."""
+    if not (exposure.value > 0).any():
+        own, asked = observation.aeff.energy_true.edges, plan.energy_true.edges
+        raise ItemError(
+            f"no exposure: the effective area is 0 on the whole map between {asked[0]:.4g} and {asked[-1]:.4g} of true "
+            f"energy; that of the run reaches from {own[0]:.4g} to {own[-1]:.4g}"
+        )
 
 
 def _responses(observation: Observation, geometry: WcsGeometry, plan: MapPlan) -> dict[str, Any]:

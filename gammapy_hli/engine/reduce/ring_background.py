@@ -83,7 +83,19 @@ def ring_sums(
 def to_on_off(
     dataset: MapDataset, counts_off: np.ndarray, acceptance: np.ndarray, acceptance_off: np.ndarray
 ) -> MapDatasetOnOff:
-    """The dataset with off counts, float32; bins without off acceptance are not safe."""
+    """The dataset with off counts, float32; bins without off acceptance are not safe.
+
+    Raises
+    ------
+    ItemError
+        No bin that was safe has off acceptance.
+    """
+    mask_safe = dataset.safe & (acceptance_off > 0)
+    if not mask_safe.any():
+        raise ItemError(
+            "ring background: no pixel inside the safe range has a ring with enough allowed sky; exclude less, or take "
+            "wider rings or a wider map"
+        )
     return MapDatasetOnOff(
         name=dataset.name,
         geometry=dataset.geometry,
@@ -93,7 +105,7 @@ def to_on_off(
         exposure=dataset.exposure,
         psf=dataset.psf,
         edisp=dataset.edisp,
-        mask_safe=dataset.safe & (acceptance_off > 0),
+        mask_safe=mask_safe,
         mask_fit=dataset.mask_fit,
         gti=dataset.gti,
         livetime=dataset.livetime,

@@ -154,10 +154,26 @@ def test_adaptive_ring_grows_until_alpha_is_small(field):
 
 
 def test_adaptive_ring_leaves_bins_unsafe_that_no_ring_is_enough_for(field):
-    maker = AdaptiveRingBackground(0.4 * u.deg, 0.8 * u.deg, 0.1 * u.deg, 0.1 * u.deg, threshold_alpha=1e-5)
+    maker = AdaptiveRingBackground(0.4 * u.deg, 0.8 * u.deg, 0.1 * u.deg, 0.1 * u.deg, threshold_alpha=0.04)
     dataset = maker(field, None, PLAN)
-    assert not dataset.mask_safe.any()
-    assert not dataset.counts_off.any()
+    assert dataset.mask_safe[0, 10, 10]
+    assert not dataset.mask_safe[0, 0, 0]  # in the corner, where rings are cut by the map
+    assert not dataset.counts_off[~dataset.mask_safe].any()
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        AdaptiveRingBackground(0.4 * u.deg, 0.8 * u.deg, 0.1 * u.deg, 0.1 * u.deg, threshold_alpha=1e-5),
+        RingBackground(3.6 * u.deg, 0.1 * u.deg),
+    ],
+    ids=["no ring is enough", "no ring on the map"],
+)
+def test_a_run_without_any_ring_cannot_be_used(field, maker):
+    mask = np.zeros(field.shape, dtype=bool)
+    mask[:, 15:25, 15:25] = True
+    with pytest.raises(ItemError, match="no pixel inside the safe range has a ring with enough allowed sky"):
+        maker(replace(field, mask_safe=mask), None, PLAN)
 
 
 def test_alpha_of_the_whole_on_region_asks_for_larger_rings(field):
