@@ -58,6 +58,8 @@ def plain(value: float | None, digits: int = 3) -> str:
     if -4 < exponent < 6:
         return signed(f"{value:.{max(0, digits - 1 - exponent)}f}")
     mantissa = value / 10.0**exponent
+    if abs(float(f"{mantissa:.{digits - 1}f}")) >= 10:  # rounded up to the next power
+        mantissa, exponent = mantissa / 10.0, exponent + 1
     return signed(f"{mantissa:.{digits - 1}f}") + f" {TIMES} 10{superscript(exponent)}"
 
 

@@ -115,7 +115,7 @@ def _one_band(time: Array, flux: Array, err: Array, frequency: Array, plan: Peri
     model = LombScargle(time - time.mean(), flux / scale, err / scale, fit_mean=True, center_data=True)
     method = "cython" if len(time) * len(frequency) <= EXACT_PRODUCT else "fast"
     power = np.asarray(model.power(frequency, method=method, assume_regular_frequency=True))
-    best = _peak(model, float(frequency[np.argmax(power)]), float(frequency[1] - frequency[0]))
+    best = _peak(model, float(frequency[np.argmax(power)]), frequency)
     options: dict[str, Any] = {
         "method": "baluev",
         "samples_per_peak": plan.samples_per_peak,
@@ -127,11 +127,11 @@ def _one_band(time: Array, flux: Array, err: Array, frequency: Array, plan: Peri
     return power, np.array([best, highest, alarm, *levels])
 
 
-def _peak(model: Any, frequency: float, step: float) -> float:
-    """Frequency of the maximum next to a frequency of the grid."""
+def _peak(model: Any, frequency: float, grid: Array) -> float:
+    """Frequency of the maximum next to a frequency of the grid, inside its range."""
+    step = float(grid[1] - grid[0])
     for _ in range(3):
-        finer = frequency + step * np.linspace(-1, 1, 41)
-        finer = finer[finer > 0]
+        finer = np.clip(frequency + step * np.linspace(-1, 1, 41), grid[0], grid[-1])
         frequency = float(finer[np.argmax(model.power(finer, method="cython"))])
         step /= 20.0
     return frequency

@@ -10,8 +10,13 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import measured, plain, unit_text, whole
-
-FLUX_UNIT = "cm-2 s-1"
+from gammapy_hli.report.sections.light_curve_parts import (
+    FLUX_UNIT,
+    band_columns,
+    band_labels,
+    period_blocks,
+    spectra_blocks,
+)
 
 
 def light_curve_section(material: Material) -> Section | None:
@@ -22,27 +27,35 @@ def light_curve_section(material: Material) -> Section | None:
         figure = figure_svg(_figure(curve), f"light-curve-{step}")
         blocks.append(Figures([FigureBlock(figure, caption, shape="wide")]))
         blocks.append(_variability(curve))
+        if curve.spectra is not None:
+            blocks += spectra_blocks(curve.spectra, _fitted(material, step, curve.source), step)
+        blocks += period_blocks(curve.folded, curve.periodogram, step)
     if not blocks:
         return None
+    refitted = any(curve.spectra is not None for curve in material.light_curves.values())
+    shape = (
+        "is fitted in each interval" if refitted else "keeps the shape of the fit; its norm is fitted in each interval"
+    )
     text = (
-        "The spectrum keeps the shape of the fit; its norm is fitted in each interval. χ² is of one constant flux; "
-        "F_var is the variability beyond the errors (Vaughan et al. 2003), F_pp that from point to point."
+        f"The spectrum {shape}. χ² is of one constant flux; F_var is the variability beyond the errors (Vaughan et al. "
+        "2003), F_pp that from point to point."
     )
     return Section("light-curve", "Light curve", blocks, text)
+
+
+def _fitted(material: Material, step: str, source: str) -> dict[str, float]:
+    """Spectral parameters of the fit that a light curve stands on."""
+    known = material.links.get(step, {}).get("fit_result", tuple(material.fit_results))
+    fit = next((material.fit_results[name] for name in known if name in material.fit_results), None)
+    if fit is None or source not in fit.models:
+        return {}
+    return {parameter.name: parameter.value for parameter in fit.models[source].spectral.parameters}
 
 
 def _figure(curve: LightCurve) -> Any:
     names = {"flux": "", "errn": "_errn", "errp": "_errp", "ul": "_ul"}
     columns = {key: curve.quantity("flux", suffix).to_value(FLUX_UNIT) for key, suffix in names.items()}
-    bands = [
-        {
-            "label": f"{plain(curve.e_min[k])} to {plain(curve.e_max[k])} TeV",
-            "is_ul": curve.is_ul[:, k],
-            "mean": float(curve.variability.mean_flux[k]),
-            **{key: values[:, k] for key, values in columns.items()},
-        }
-        for k in range(len(curve.e_ref))
-    ]
+    bands = band_columns(columns, curve.is_ul, band_labels(curve.e_min, curve.e_max), curve.variability.mean_flux)
     return plot_light_curve(np.asarray(curve.time_min), np.asarray(curve.time_max), bands, unit_text(FLUX_UNIT))
 
 

@@ -71,3 +71,8 @@ def test_lists_are_cut():
     assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
     assert counted(1, "run") == "1 run"
     assert counted(2, "run") == "2 runs"
+
+
+def test_a_mantissa_that_rounds_to_ten_is_the_next_power():
+    assert plain(9.96e-6, 1) == "1 × 10⁻⁵"
+    assert plain(9.96e-6, 3) == "9.96 × 10⁻⁶"
