@@ -11,8 +11,10 @@ FITS standard 4.0: sections 4.1 and 4.2 (cards), 7.3 (binary tables, variable le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,10 +84,10 @@ def table_bytes(name: str, columns: Sequence[Column], cards: Mapping[str, Any] |
 
 
 def _fixed_length(values: np.ndarray) -> tuple[np.ndarray, str, str | None]:
-    repeat = int(np.prod(values.shape[1:], dtype=int))
-    shape = ",".join(str(n) for n in reversed(values.shape[1:]))
+    repeat = math.prod(values.shape[1:])
+    shape = ",".join(map(str, reversed(values.shape[1:])))
     if values.dtype.kind == "U":
-        encoded = np.char.encode(values, "utf-8")
+        encoded = _encoded(values)
         width = max(encoded.dtype.itemsize, 1)
         dimension = f"({width},{shape})" if values.ndim > 1 else None
         return encoded.astype(f"S{width}"), f"{width * repeat}A", dimension
@@ -93,6 +95,13 @@ def _fixed_length(values: np.ndarray) -> tuple[np.ndarray, str, str | None]:
     if code == "L":
         values = np.where(values, np.uint8(ord("T")), np.uint8(ord("F")))
     return values, f"{'' if repeat == 1 else repeat}{code}", f"({shape})" if values.ndim > 2 else None
+
+
+def _encoded(texts: np.ndarray) -> np.ndarray:
+    try:
+        return texts.astype("S")
+    except UnicodeEncodeError:  # not ASCII
+        return np.char.encode(texts, "utf-8")
 
 
 def _variable_length(arrays: Sequence[np.ndarray], heap: bytes) -> tuple[np.ndarray, str, bytes]:
@@ -114,11 +123,19 @@ def _rows(fields: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
 
 
 def _header(cards: Sequence[tuple[str, Any]]) -> bytes:
-    text = "".join(_card(key, value) for key, value in cards) + "END".ljust(CARD)
+    text = "".join([_card(key, value) for key, value in cards]) + "END".ljust(CARD)
     return _pad(text.encode("ascii"), b" ")
 
 
 def _card(key: str, value: Any) -> str:
+    if isinstance(value, float):  # rarely the same, and 0.0 == -0.0
+        return f"{key:<8}= {_card_value(key, value)}".ljust(CARD)
+    return _common_card(key, value)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _common_card(key: str, value: Any) -> str:
+    """Most cards of a file of many tables are the same in each, and in the next file."""
     return f"{key:<8}= {_card_value(key, value)}".ljust(CARD)
 
 

@@ -8,6 +8,7 @@ Everything that is written reads back bitwise.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,9 @@ from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.fits_bytes import NUMBER_OF_HDUS, Column, file_bytes, table_bytes
 from gammapy_hli.engine.datasets.meta_table import meta_columns, read_meta
-from gammapy_hli.engine.datasets.region_hdu import read_regions, region_columns
-from gammapy_hli.engine.datasets.region_text import (
-    region_from_text,
-    region_to_text,
-    regions_from_text,
-    regions_to_text,
-)
+from gammapy_hli.engine.datasets.region_hdu import read_regions
+from gammapy_hli.engine.datasets.region_text import region_from_text, regions_from_text
+from gammapy_hli.engine.datasets.same import Same, region_table, same_axis, same_region, same_regions
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT, SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.dl3.fits_file import FitsFile
 from gammapy_hli.engine.dl3.gti import Gti, read_gti
@@ -56,7 +53,8 @@ def write_gadf(dataset: SpectrumDataset, path: Path | str) -> Path:
 def gadf_bytes(dataset: SpectrumDataset) -> bytes:
     """The content of the file that `write_gadf` writes."""
     energy, true = dataset.energy, dataset.energy_true
-    region = _region_parts(dataset.region)
+    region = same_region(dataset.region)
+    regions_off = same_regions(dataset.regions_off if isinstance(dataset, SpectrumDatasetOnOff) else ())
     parts = [
         *_quantity("COUNTS", dataset.counts, [energy], region),
         *_quantity("EXPOSURE", dataset.exposure, [true], region),
@@ -65,7 +63,7 @@ def gadf_bytes(dataset: SpectrumDataset) -> bytes:
         *_quantity("MASK_SAFE", dataset.mask_safe, [energy], region),
     ]
     if isinstance(dataset, SpectrumDatasetOnOff):
-        off = _region_parts(dataset.regions_off) if len(dataset.regions_off) else region
+        off = regions_off if len(dataset.regions_off) else region
         if dataset.counts_off is not None:
             parts.extend(_quantity("COUNTS_OFF", dataset.counts_off, [energy], off))
         parts.extend(_quantity("ACCEPTANCE", dataset.acceptance, [energy], region))
@@ -76,7 +74,7 @@ def gadf_bytes(dataset: SpectrumDataset) -> bytes:
         parts.append(gti_bytes(dataset.gti))
     if dataset.meta:
         parts.append(table_bytes("META_TABLE", meta_columns(dataset.meta)))
-    parts.append(_own_table(dataset))
+    parts.append(_own_table(dataset, region.key if region is not None else "", regions_off.key))
     return file_bytes(parts, {"NAME": dataset.name, "CREATOR": "gammapy_hli"})
 
 
@@ -86,29 +84,39 @@ def gti_bytes(gti: Gti) -> bytes:
     return table_bytes("GTI", columns, gti.clock_cards)
 
 
-def _region_parts(region: Any) -> tuple[list[Column], dict[str, Any]] | None:
-    return None if region is None else region_columns(region)
-
-
-def _quantity(
-    name: str, values: Any, axes: list[Axis], region: tuple[list[Column], dict[str, Any]] | None
-) -> list[bytes]:
+def _quantity(name: str, values: Any, axes: list[Axis], region: Same | None) -> list[bytes]:
     """Three tables: values with one row a bin of the last axis, energy bins, region."""
-    unit = values.unit.to_string("fits") if isinstance(values, Quantity) else None
+    unit = _fits_unit(values.unit) if isinstance(values, Quantity) else None
     numbers = np.asarray(values.value if isinstance(values, Quantity) else values)
     shape = (axes[-1].nbin, *(axis.nbin for axis in reversed(axes[:-1])), 1, 1)
+    channel = Column("CHANNEL", np.arange(shape[0], dtype=np.int16))
+    tables = [
+        table_bytes(name, [channel, Column("DATA", numbers.reshape(shape), unit)], _axis_cards(axes)),
+        _bands_bytes(name, *map(same_axis, axes)),
+    ]
+    if region is not None:
+        tables.append(region_table(f"{name}_REGION", region))
+    return tables
+
+
+@lru_cache(maxsize=64)
+def _bands_bytes(name: str, *axes: Same) -> bytes:
+    """The energy bins, which the datasets of one reduction share."""
+    found = [axis.value for axis in axes]
+    return table_bytes(f"{name}_BANDS", _band_columns(found), _axis_cards(found))
+
+
+@lru_cache(maxsize=64)
+def _fits_unit(unit: u.UnitBase) -> str:
+    return str(unit.to_string("fits"))
+
+
+def _axis_cards(axes: list[Axis]) -> dict[str, Any]:
     cards: dict[str, Any] = {}
     for position, axis in enumerate(axes, start=1):
         prefix = COLUMN_PREFIX[axis.name]
         cards |= {f"AXCOLS{position}": f"{prefix}_MIN,{prefix}_MAX", f"INTERP{position}": axis.interp}
-    channel = Column("CHANNEL", np.arange(shape[0], dtype=np.int16))
-    tables = [
-        table_bytes(name, [channel, Column("DATA", numbers.reshape(shape), unit)], cards),
-        table_bytes(f"{name}_BANDS", _band_columns(axes), cards),
-    ]
-    if region is not None:
-        tables.append(table_bytes(f"{name}_REGION", *region))
-    return tables
+    return cards
 
 
 def _band_columns(axes: list[Axis]) -> list[Column]:
@@ -125,13 +133,12 @@ def _band_columns(axes: list[Axis]) -> list[Column]:
     return columns
 
 
-def _own_table(dataset: SpectrumDataset) -> bytes:
-    regions_off = dataset.regions_off if isinstance(dataset, SpectrumDatasetOnOff) else ()
+def _own_table(dataset: SpectrumDataset, region: str, regions_off: str) -> bytes:
     columns = [
         Column("NAME", np.array([dataset.name])),
         Column("LIVETIME", np.array([dataset.livetime.to_value("s")]), "s"),
-        Column("REGION", np.array([region_to_text(dataset.region)])),
-        Column("REGIONS_OFF", np.array([regions_to_text(regions_off)])),
+        Column("REGION", np.array([region])),
+        Column("REGIONS_OFF", np.array([regions_off])),
         Column("META", np.array([json.dumps(dict(dataset.meta))])),
     ]
     return table_bytes(OWN_TABLE, columns)

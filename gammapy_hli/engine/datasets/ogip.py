@@ -10,6 +10,7 @@ OGIP/92-007 (spectra, version 1.2.1), CAL/GEN/92-002 (responses); NUMERICS C.2.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.names import slug
 from gammapy_hli.engine.datasets.fits_bytes import Column, file_bytes, table_bytes
 from gammapy_hli.engine.datasets.gadf import diagonal_edisp, gti_bytes, open_dataset_file
-from gammapy_hli.engine.datasets.region_hdu import read_regions, region_columns
+from gammapy_hli.engine.datasets.region_hdu import read_regions
 from gammapy_hli.engine.datasets.rmf import matrix_columns, read_matrix
+from gammapy_hli.engine.datasets.same import Same, region_table, same_axis, same_region, same_regions
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.dl3.fits_file import FitsFile, FitsTable
 from gammapy_hli.engine.dl3.gti import read_gti
@@ -89,8 +91,9 @@ def _source_bytes(dataset: SpectrumDataset, links: dict[str, str]) -> bytes:
         links = {key: value for key, value in links.items() if key != "BACKFILE"}  # gammapy opens whatever it names
     acceptance = dataset.acceptance if isinstance(dataset, SpectrumDatasetOnOff) else np.ones(dataset.energy.nbin)
     parts = _spectrum_parts(dataset, dataset.counts, acceptance, "TOTAL", links)
-    if dataset.region is not None:
-        parts.append(table_bytes("REGION", *region_columns(dataset.region)))
+    region = same_region(dataset.region)
+    if region is not None:
+        parts.append(region_table("REGION", region))
     if dataset.gti is not None:
         parts.append(gti_bytes(dataset.gti))
     return file_bytes(parts)
@@ -101,7 +104,7 @@ def _background_bytes(dataset: SpectrumDatasetOnOff) -> bytes:
     counts_off = np.zeros(dataset.energy.nbin) if dataset.counts_off is None else dataset.counts_off
     parts = _spectrum_parts(dataset, counts_off, dataset.acceptance_off, "BKG", links)
     if len(dataset.regions_off):
-        parts.append(table_bytes("REGION", *region_columns(dataset.regions_off)))
+        parts.append(region_table("REGION", same_regions(dataset.regions_off)))
     return file_bytes(parts)
 
 
@@ -130,10 +133,15 @@ def _instrument(dataset: SpectrumDataset) -> dict[str, str]:
 
 
 def _ebounds_bytes(dataset: SpectrumDataset) -> bytes:
-    edges = dataset.energy.edges_value(ENERGY)
+    return _ebounds(same_axis(dataset.energy), tuple(_instrument(dataset).items()))
+
+
+@lru_cache(maxsize=64)
+def _ebounds(energy: Same, instrument: tuple[tuple[str, str], ...]) -> bytes:
+    edges = energy.value.edges_value(ENERGY)
     channel = Column("CHANNEL", np.arange(len(edges) - 1, dtype=np.int16))
     columns = [channel, Column("E_MIN", edges[:-1], ENERGY), Column("E_MAX", edges[1:], ENERGY)]
-    cards = {**_instrument(dataset), "CHANTYPE": "PHA", "DETCHANS": len(edges) - 1, **RESPONSE}
+    cards = {**dict(instrument), "CHANTYPE": "PHA", "DETCHANS": len(edges) - 1, **RESPONSE}
     return table_bytes("EBOUNDS", columns, {**cards, "HDUCLAS2": "EBOUNDS", "HDUVERS": "1.2.0"})
 
 
@@ -150,9 +158,17 @@ def _arf_bytes(dataset: SpectrumDataset) -> bytes:
 
 
 def _rmf_bytes(dataset: SpectrumDataset) -> bytes:
-    columns, cards = matrix_columns(dataset.edisp, dataset.energy_true.edges_value(ENERGY), ENERGY)
-    matrix = table_bytes("MATRIX", columns, {**_instrument(dataset), **RESPONSE, **cards})
-    return file_bytes([matrix, _ebounds_bytes(dataset)])
+    matrix = Same((dataset.edisp.shape, dataset.edisp.tobytes()), dataset.edisp)
+    axes = same_axis(dataset.energy_true), same_axis(dataset.energy)
+    return _rmf(matrix, *axes, tuple(_instrument(dataset).items()))
+
+
+@lru_cache(maxsize=4)
+def _rmf(matrix: Same, energy_true: Same, energy: Same, instrument: tuple[tuple[str, str], ...]) -> bytes:
+    """The response file; parts of one run have the same."""
+    columns, cards = matrix_columns(matrix.value, energy_true.value.edges_value(ENERGY), ENERGY)
+    table = table_bytes("MATRIX", columns, {**dict(instrument), **RESPONSE, **cards})
+    return file_bytes([table, _ebounds(energy, instrument)])
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

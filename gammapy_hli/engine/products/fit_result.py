@@ -14,6 +14,7 @@ from gammapy_hli.base.atomic_write import atomic_write
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
+from gammapy_hli.base.yaml_writer import PlainDumper
 from gammapy_hli.engine.models.models_yaml import read_models, write_models
 from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.nuisances_file import read_nuisances, write_nuisances
@@ -241,7 +242,7 @@ class FitResult(Summary):
         return shown
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(PlainDumper):
     """Block style, short lists of numbers on one line, tuples as lists."""
 
     def ignore_aliases(self, data: Any) -> bool:
