@@ -20,7 +20,7 @@ from gammapy_hli.core.chain import Chain, steps_of, tool_slots, wire
 from gammapy_hli.core.component import Component, Slot
 from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.inputs import missing_inputs, named_files
-from gammapy_hli.core.records import option_texts
+from gammapy_hli.core.records import option_places, option_texts
 from gammapy_hli.core.resolve import check_tree, resolve
 from gammapy_hli.core.sources import FileSource, PythonSource, Source
 from gammapy_hli.core.traits import List, Str
@@ -375,6 +375,7 @@ class Analysis(Component):
                 {path: Option(*text) for path, text in option_texts(self[name]).items()},
                 {role: names[0] if len(names) == 1 else names for role, names in chain.links.get(name, {}).items()},
                 named_files(self[name]),
+                option_places(self[name]),
             )
             for name in chain.steps
         ]

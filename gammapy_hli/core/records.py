@@ -1,14 +1,16 @@
 """The options that affect a result, as canonical text with their origin: what keys and manifests are made of."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from gammapy_hli.core.component import Component
 from gammapy_hli.core.inputs import paths_in, with_paths
-from gammapy_hli.core.option import Option
+from gammapy_hli.core.option import InvalidValue, Option
 from gammapy_hli.core.origins import Origin
 from gammapy_hli.core.plain import plain_text
 from gammapy_hli.core.resolve import options
+from gammapy_hli.core.scalar_traits import Path, expand_path
 from gammapy_hli.core.slots import join
 
 
@@ -26,6 +28,21 @@ def option_texts(component: Component) -> dict[str, tuple[str, str, bool]]:
             origin, stored = part.origin_of(name), part.stored(name)
             is_path = next(paths_in(option, stored), None) is not None
             found[join(part.dotted_path, name)] = (canonical_text(option, stored, origin), str(origin), is_path)
+    return found
+
+
+def option_places(component: Component) -> dict[str, str]:
+    """Absolute path of every input that an option in force below a component names by itself, by dotted path.
+
+    Variables and ``~`` are expanded as they are now; what names a variable that is not defined is left out.
+    """
+    found = {}
+    for part, name in options(component):
+        option, stored = part.members()[name], part.stored(name)
+        if isinstance(option, Path) and option.role == "input" and option.affects_result and stored is not None:
+            with suppress(InvalidValue):
+                path = expand_path(stored, part.origin_of(name).folder)
+                found[join(part.dotted_path, name)] = os.path.abspath(path)
     return found
 
 

@@ -33,6 +33,8 @@ class Tool(Component):
     follows : str, optional
         A type among its inputs: products that it also needs and is not told come from where the step that makes that
         one took them. Flux points follow the fit to its datasets and models.
+    keeps_paths : bool
+        Whether products hold the paths of input files: they are made anew where the same files stand elsewhere.
     recipe_version : int
         Raised whenever the same options and inputs give another product than before.
     """
@@ -43,6 +45,7 @@ class Tool(Component):
     gathers: ClassVar[tuple[str, ...]] = ()
     produces: ClassVar[str] = ""
     follows: ClassVar[str | None] = "fit_result"
+    keeps_paths: ClassVar[bool] = False
     recipe_version: ClassVar[int] = 1
 
     inputs = Mapping(

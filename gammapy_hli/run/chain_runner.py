@@ -33,7 +33,7 @@ from gammapy_hli.run.products import Memory, ProductStore, now
 from gammapy_hli.run.session_records import records_at_end
 from gammapy_hli.run.signals import termination_raises
 from gammapy_hli.run.software import command_words, software_versions, who_and_where
-from gammapy_hli.run.step import Step, absolute_files, check_order
+from gammapy_hli.run.step import Step, absolute_files, check_order, input_places
 
 LOG_FILE = "log.txt"
 logger = logging.getLogger("gammapy_hli.run")
@@ -263,6 +263,7 @@ class _Runner:
             self.store.step_folder(step.name),
             self.store.hasher,
             forced=is_forced(step, self.wish.force),
+            places=input_places(self.store.steps.values()),
         )
         if not reasons:
             self.decisions.append(Decision(step.name, "skip"))
@@ -348,6 +349,7 @@ class _Runner:
             files=tuple(files),
             products=(),
             fingerprint="",
+            places=input_places(self.store.steps.values()),
             config_key=config,
             work_key=work_key(config, [record.sha256 for record in files], [each.work_key for each in before.values()]),
             items=dict(context.notes.items),

@@ -97,14 +97,14 @@ def recipe_key(step: Step, input_keys: Mapping[str, str]) -> str:
         {
             "section": step.section,
             "recipe": step.recipe_version,
-            "options": option_texts(step.options),
+            "options": option_texts(step.options if step.keeps_paths else placeless(step.options)),
             "inputs": {role: _keys_of(source, input_keys) for role, source in step.inputs.items()},
         }
     )
 
 
 def config_key(step: Step, input_keys: Mapping[str, str]) -> str:
-    """As `recipe_key`, wherever input files stand: equal where the same is asked for on another machine."""
+    """As `recipe_key`, wherever any input files stand: equal where the same is asked for on another machine."""
     return recipe_key(replace(step, options=placeless(step.options)), input_keys)
 
 

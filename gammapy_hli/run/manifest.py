@@ -57,6 +57,8 @@ class Manifest:
     inputs : tuple of InputRecord
     files : tuple of FileRecord
         Input files from outside the chain.
+    places : mapping of str
+        Where the inputs stood that options of the chain name, by dotted path.
     products : tuple of FileRecord
     fingerprint : str
         Hash of the products; for a product that is in memory only, a text of its own.
@@ -84,6 +86,7 @@ class Manifest:
     fingerprint: str
     config_key: str = ""
     work_key: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)

@@ -2,17 +2,40 @@
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.hashing import FileHasher
 from gammapy_hli.run.manifest import ABSENT, FileRecord, Manifest
-from gammapy_hli.run.step import Option, Step, absolute_files
+from gammapy_hli.run.step import Option, Step, absolute_files, input_places
 
 UP_TO_DATE = "up to date"
 _MAX_REASONS = 3
+_MOST_TEXT = 60
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Places of inputs that have changed: (before, now), the longest first."""
+
+    pairs: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def between(cls, before: Mapping[str, str], now: Mapping[str, str]) -> "Moves":
+        """What has changed between two mappings of dotted paths to places."""
+        pairs = {(place, now[path]) for path, place in before.items() if path in now and now[path] != place}
+        return cls(tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair))))
+
+    def now(self, path: str) -> str:
+        """Where a file is looked for now."""
+        return next((now + path[len(before) :] for before, now in self.pairs if is_at(path, before)), path)
+
+
+def is_at(path: str, place: str) -> bool:
+    """Whether a path is that of a place, or below it."""
+    return path == place or path.startswith(os.path.join(place, ""))
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,7 @@ def make_plan(
         The others are not looked at: their products are used as they are.
     """
     decisions: list[Decision] = []
+    places = input_places(steps)
     running: set[str] = set()
     for step in steps:
         if only is not None and step.name not in only:
@@ -116,6 +140,7 @@ def make_plan(
             hasher,
             running=running,
             forced=is_forced(step, force),
+            places=places,
         )
         if reasons:
             running.add(step.name)
@@ -138,8 +163,13 @@ def reasons_to_run(
     *,
     running: Collection[str] = (),
     forced: bool = False,
+    places: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Why a step must run, in words; empty where it is up to date."""
+    """Why a step must run, in words; empty where it is up to date.
+
+    Inputs that stand elsewhere than before count for what is in them: the same files in another place are the same.
+    `places` are those of all inputs that options of the chain name now.
+    """
     manifest = manifests.get(step.name)
     reasons = ["forced"] if forced else []
     if manifest is None:
@@ -148,15 +178,20 @@ def reasons_to_run(
         reasons.append("its product was set in Python")
     if manifest.recipe_version != step.recipe_version:
         reasons.append(f"recipe version {manifest.recipe_version} -> {step.recipe_version}")
-    reasons += option_changes(manifest.options, step.effective_options())
+    moves = Moves.between(manifest.places, places or {})
+    contents = _file_changes(step, manifest, hasher, moves)
+    reasons += option_changes(manifest.options, step.effective_options(), _same_elsewhere(step, manifest, contents))
+    reasons += _place_changes(step, manifest)
     reasons += _input_changes(step, manifest, manifests, running)
-    reasons += _file_changes(step, manifest, hasher)
+    reasons += contents
     if folder is not None:
         reasons += product_changes(manifest, folder, hasher)
     return reasons
 
 
-def option_changes(before: Mapping[str, Option], now: Mapping[str, Option]) -> list[str]:
+def option_changes(
+    before: Mapping[str, Option], now: Mapping[str, Option], leave_out: Collection[str] = ()
+) -> list[str]:
     """Options that differ: ``reduction.energy.min changed 0.1 TeV -> 0.3 TeV (crab.yaml:7:17)``.
 
     An option that is not in one of the two and has its default in the other is the same: releases add options, and a
@@ -168,11 +203,11 @@ def option_changes(before: Mapping[str, Option], now: Mapping[str, Option]) -> l
         if old is None:
             if option.origin != "default":
                 changes.append(f"{path} set to {option.text}{_where(option)}")
-        elif old.text != option.text:
-            changes.append(f"{path} changed {_cut(old.text)} -> {_cut(option.text)}{_where(option)}")
+        elif old.text != option.text and path not in leave_out:
+            changes.append(f"{path} changed {_cut(old)} -> {_cut(option)}{_where(option)}")
     for path, old in before.items():
         if path not in now and old.origin != "default":
-            changes.append(f"{path} no longer set (was {_cut(old.text)})")
+            changes.append(f"{path} no longer set (was {_cut(old)})")
     return changes
 
 
@@ -205,10 +240,35 @@ def _input_changes(
     return list(dict.fromkeys(changes))
 
 
-def _file_changes(step: Step, manifest: Manifest, hasher: FileHasher) -> list[str]:
-    recorded = {record.path for record in manifest.files}
+def _same_elsewhere(step: Step, manifest: Manifest, contents: Sequence[str]) -> set[str]:
+    """Options that name another place with the same files; none where any file differs, or products hold paths."""
+    if step.keeps_paths or contents:
+        return set()
+    before = {path: manifest.places[path] for path in step.places if path in manifest.places}
+    return {path for path, place in before.items() if any(is_at(record.path, place) for record in manifest.files)}
+
+
+def _place_changes(step: Step, manifest: Manifest) -> list[str]:
+    """Inputs whose path is written as before, but means another place (a variable has changed), where that counts."""
+    if not step.keeps_paths:
+        return []
+    now = step.effective_options()
+    return [
+        f"{path} {option.text} is {place} now"
+        for path, place in step.places.items()
+        if (option := now.get(path)) is not None
+        and path in manifest.places
+        and manifest.places[path] != place
+        and path in manifest.options
+        and manifest.options[path].text == option.text
+    ]
+
+
+def _file_changes(step: Step, manifest: Manifest, hasher: FileHasher, moves: Moves) -> list[str]:
+    files = [replace(record, path=moves.now(record.path)) for record in manifest.files]
+    recorded = {record.path for record in files}
     new = [f"input file {path} is new" for path in absolute_files(step.files) if str(path) not in recorded]
-    return new + [f"input file {words}" for words in _changes(manifest.files, Path(), hasher)]
+    return new + [f"input file {words}" for words in _changes(files, Path(), hasher)]
 
 
 def _changes(records: Sequence[FileRecord], folder: Path, hasher: FileHasher) -> list[str]:
@@ -233,5 +293,8 @@ def _where(option: Option) -> str:
     return f" ({option.origin})" if option.origin and option.origin != "default" else " (default)"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
+def _cut(option: Option) -> str:
+    """Its text, or the beginning of it; of a path the end."""
+    if len(option.text) <= _MOST_TEXT:
+        return option.text
+    return f"...{option.text[3 - _MOST_TEXT :]}" if option.is_path else f"{option.text[: _MOST_TEXT - 3]}..."

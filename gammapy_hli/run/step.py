@@ -44,7 +44,8 @@ class Step:
     tool : object
         Has ``run(context, **inputs)``, ``write_product(product, folder)``, ``read_product(folder, inputs)`` and
         ``recipe_version``; may have ``summary_numbers(product)``, ``flags(product)``, ``input_files(**inputs)`` and
-        ``check_inputs()``, which looks at what comes from outside the chain before any step runs.
+        ``check_inputs()``, which looks at what comes from outside the chain before any step runs. Its
+        ``keeps_paths`` is true where products hold the paths of input files, and not only what is in them.
     options : mapping of dotted path to Option
         Those that affect the result; ``general.*`` and options about jobs, logs and paths of output are left out here.
     inputs : mapping of str to str or tuple of str
@@ -52,6 +53,8 @@ class Step:
         tool then gets a tuple of products (`gammapy_hli.run.products.Several`, which knows the names of the steps).
     files : tuple of path
         Input files that are known before the run.
+    places : mapping of str
+        Absolute path of the input file or folder that an option names, by dotted path.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Step:
     options: Mapping[str, Option] = field(default_factory=dict)
     inputs: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     files: tuple[str | os.PathLike[str], ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def section(self) -> str:
@@ -68,6 +72,11 @@ class Step:
     @property
     def recipe_version(self) -> int:
         return int(getattr(self.tool, "recipe_version", 1))
+
+    @property
+    def keeps_paths(self) -> bool:
+        """Whether its products tell where input files stand."""
+        return bool(getattr(type(self.tool), "keeps_paths", False))
 
     @property
     def input_steps(self) -> tuple[str, ...]:
@@ -80,6 +89,11 @@ class Step:
     def effective_options(self) -> dict[str, Option]:
         """The options that enter keys."""
         return {path: option for path, option in self.options.items() if affects_result(path)}
+
+
+def input_places(steps: Iterable[Step]) -> dict[str, str]:
+    """Absolute paths of all inputs that options of the chain name, by dotted path."""
+    return {path: place for step in steps for path, place in step.places.items()}
 
 
 def affects_result(path: str) -> bool:

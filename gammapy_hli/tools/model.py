@@ -19,6 +19,7 @@ class ModelTool(Tool):
 
     section = "model"
     produces = "models"
+    keeps_paths = True  # of templates
 
     file = Path(None, help="Models file (YAML, gammapy's format); sources named here replace those of the file.")
     sources = Named(Source, help="Sources by name.", level="basic")
@@ -38,8 +39,8 @@ class ModelTool(Tool):
         return [self.file] if self.file is not None else []
 
     def check_inputs(self) -> None:
-        """The model as it is written must be one; looked at before any step runs."""
-        self.written_models()
+        """The model as it is written must be one, and its templates maps; looked at before any step runs."""
+        self.written_models().read_templates()
 
     def gathers_here(self) -> tuple[str, ...]:
         """Maps need one background model each, so that their names must be known; spectra need none."""

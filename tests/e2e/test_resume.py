@@ -185,3 +185,45 @@ def test_run_that_is_left_out_is_told_of_again(place, hli, reduced_names):
     assert (second.code, reduced_names.taken()) == (4, [])
     told = [[line for line in outcome.out.splitlines() if "left out" in line] for outcome in (first, second)]
     assert told[0] == told[1] != []
+
+
+def test_moved_store_runs_nothing_and_another_run_there_is_seen(place, hli, products, reduced_names):
+    assert hli("run", "-c", "sim.yaml").code == 0
+    reduced_names.taken()
+    Path("store").rename("elsewhere")
+    text = Path("sim.yaml").read_text()
+    Path("sim.yaml").write_text(text.replace("datastore: store", "datastore: elsewhere"))
+    before = products("out")
+    outcome = hli("run", "-c", "sim.yaml")
+    assert (outcome.code, outcome.out.count("up to date")) == (0, 5)
+    assert hli("run", "-c", "sim.yaml", "--outdir", "two").code == 0
+    assert products("two") == before == products("out")
+
+
+def test_moved_session_with_its_store_is_up_to_date(place, hli):
+    assert hli("run", "-c", "sim.yaml").code == 0
+    Path("deep").mkdir()
+    for name in ("store", "out"):
+        Path(name).rename(Path("deep") / name)
+    outcome = hli("run", "--outdir", "deep/out")
+    assert (outcome.code, outcome.out.count("up to date")) == (0, 5)
+
+
+def test_mask_with_other_pixels_is_seen(place, hli, reduced_names):
+    """An exclusion mask is read by the reduction: its content counts."""
+    import numpy as np
+    from astropy.io import fits
+
+    from gammapy_hli.engine.geom.mask import ExclusionMask
+    from gammapy_hli.engine.geom.region import parse_position
+
+    center = parse_position("83.633 deg, 22.0145 deg")
+    mask = ExclusionMask.from_regions("icrs;circle(83.633, 22.0145, 0.3)", center)
+    for name, data in (("a.fits", mask.data), ("b.fits", mask.data), ("c.fits", np.ones_like(mask.data))):
+        fits.PrimaryHDU(data.astype(np.uint8), mask.wcs.to_header()).writeto(name)
+    words = (*RUN, "--reduction.background.exclusion.mask")
+    assert hli(*words, "a.fits").code == 0
+    reduced_names.taken()
+    assert hli(*words, "b.fits").out.count("up to date") == 2
+    assert hli(*words, "c.fits").code == 0
+    assert reduced_names.taken() == ["1", "2", "3"]
