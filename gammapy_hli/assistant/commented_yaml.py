@@ -37,7 +37,7 @@ class Notes:
         First lines of the file.
     above : mapping of dotted path to sequence of str
         Paragraphs above an option or a section.
-    instead : mapping of dotted path to str
+    instead : mapping of dotted path to sequence of str
         Lines of YAML, commented out, that stand in a section: a proposal that is not in force.
     """
 
@@ -89,7 +89,7 @@ class _Writer:
                 continue
             if isinstance(member, Option):
                 yield from ["", *self.option(root, name, 0, True)]
-            elif name not in tools or name in sections or self.is_given(root.child(name)):
+            elif name not in tools or name in sections or self.is_told(root, name):
                 lines = list(self.part(root, name, root.child(name), 0, True))
                 yield from ["", *lines] if lines else []
         for step in steps:
@@ -109,7 +109,7 @@ class _Writer:
         member = owner.members()[name]
         path = join(owner.dotted_path, name)
         is_given = is_active and (self.is_given(child) or owner.is_own(name))
-        if not (is_given or self.is_shown(member) or path in self.notes.above or path in self.notes.instead):
+        if not (is_given or self.is_shown(member) or self.is_told(owner, name)):
             return
         yield from self.words_of(path, depth, str(member.help))
         sign, indent = "" if is_given else "#", "  " * depth
@@ -121,10 +121,9 @@ class _Writer:
             yield from [head, *below] if below else [f"{head} {{}}"]
         else:
             below = list(self.inside(child, depth + 1, is_given))
+            below += [f"#{'  ' * (depth + 1)}{text}" for text in self.notes.instead.get(path, ())]
             yield head if any(not line.startswith("##") for line in below) else f"{head} {{}}"
             yield from below
-        for text in self.notes.instead.get(path, ()):
-            yield f"#{'  ' * (depth + 1)}{text}"
 
     def item(self, key: str, item: Component, depth: int) -> Iterator[str]:
         """A named item, such as a source of the model."""
@@ -163,6 +162,14 @@ class _Writer:
         """A line with the help behind it; above it where that would be too long."""
         behind = f"{line:<{_COLUMN}}  # {help_text}"
         return [behind] if len(behind) <= _WIDTH else [*self.words(help_text, depth), line]
+
+    def is_told(self, owner: Component, name: str) -> bool:
+        """Whether a part has something to say: options that were set, or notes."""
+        path = join(owner.dotted_path, name)
+        inside = (
+            note for note in (*self.notes.above, *self.notes.instead) if note == path or note.startswith(f"{path}.")
+        )
+        return any(inside) or self.is_given(owner.child(name))
 
     def is_shown(self, member: Any) -> bool:
         """Whether an option or part that nobody set is shown."""

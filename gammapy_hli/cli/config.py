@@ -32,6 +32,7 @@ ACTIONS = {
     "show": "gammapy_hli.cli.config:show",
     "to-script": "gammapy_hli.cli.convert:to_script",
     "to-notebook": "gammapy_hli.cli.convert:to_notebook",
+    "from-gammapy": "gammapy_hli.cli.convert:from_gammapy",
     "schema": "gammapy_hli.cli.config:schema",
     "docs": "gammapy_hli.cli.config:docs",
 }

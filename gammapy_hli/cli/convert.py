@@ -1,21 +1,23 @@
 """``gammapy-hli config to-script | to-notebook | from-gammapy``: the same analysis in another form."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gammapy_hli.assistant.cells import Cell, analysis_cells
-from gammapy_hli.cli.arguments import split
+from gammapy_hli.cli.arguments import UsageError, split
 from gammapy_hli.cli.config_parts import (
     check_target,
     config_parser,
     configuration_names,
     is_saved,
+    refuse_options,
     showed_help,
     take_files,
     target_folder,
     write_output,
 )
-from gammapy_hli.cli.session import resolve_session
+from gammapy_hli.cli.session import problem_line, resolve_session
 
 TextMaker = Callable[[Sequence[Cell], str], str]
 
@@ -46,3 +48,26 @@ def _tell(action: str, description: str, argv: list[str], make_text: TextMaker) 
     told = " + ".join(Path(name).name for name in names) or "the command line"
     cells = analysis_cells(analysis, target_folder(arguments.flags), only_changed=is_saved(names))
     return write_output(make_text(cells, f"The analysis of {told}"), arguments.flags)
+
+
+def from_gammapy(argv: list[str]) -> int:
+    """A configuration of gammapy's high level interface as one of ours."""
+    from gammapy_hli.assistant.from_gammapy import converted_yaml  # late: other commands need none
+
+    about = "Convert a configuration of gammapy (AnalysisConfig, YAML); what cannot be carried over is told."
+    parser = config_parser("from-gammapy FILE", about, writes=True)
+    parser.add_argument(
+        "--models", metavar="FILE", help="models file of gammapy, which its configuration does not name"
+    )
+    arguments = split(parser, argv, positional=1)
+    refuse_options(arguments)
+    if showed_help(parser, arguments):
+        return 0
+    flags = arguments.flags
+    if not arguments.words:
+        raise UsageError("no file to convert", "write gammapy-hli config from-gammapy FILE")
+    check_target(flags)
+    text, lost = converted_yaml(arguments.words[0], target_folder(flags), flags.models)
+    for problem in lost:
+        print(problem_line(problem), file=sys.stderr)
+    return write_output(text, flags)

@@ -51,7 +51,14 @@ class PythonSource:
     options: Mapping[str, Any]
 
 
-Source = FileSource | TextSource | CommandLine | PythonSource
+@dataclass(frozen=True)
+class EntrySource:
+    """A tree of entries that keeps the places it came from."""
+
+    entry: Entry
+
+
+Source = FileSource | TextSource | CommandLine | PythonSource | EntrySource
 
 
 @dataclass
@@ -71,6 +78,8 @@ class Reader:
                 layers += self._layer(entry_from_node(node), ())
             elif isinstance(source, CommandLine):
                 layers += self._layer(entry_from_words(source.options), ())
+            elif isinstance(source, EntrySource):
+                layers += self._layer(source.entry, ())
             else:
                 layers += self._layer(entry_from_python(source.options), ())
         return layers

@@ -29,6 +29,12 @@ def formula_maps() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def load_beside():
+    """Loader of a module beside the tests, by its name."""
+    return _module_beside
+
+
+@pytest.fixture(scope="session")
 def make_formula_dataset():
     """Maker of map datasets of the arrays in formula_maps.py."""
     return _formula_dataset
