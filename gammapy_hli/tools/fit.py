@@ -74,6 +74,10 @@ class FitTool(Tool):
                     hint="write e.g. {energy_scale: {prior: {gauss: {mean: 0, sigma: 0.15}}}}",
                 )
 
+    def input_files(self, models: Any, **inputs: Any) -> list[FilePath]:
+        """The maps that models are made of."""
+        return list(models.template_files())
+
     def check_inputs(self) -> None:
         """Parameters that minos names must be free; looked at before any step runs."""
         check_minos(self)

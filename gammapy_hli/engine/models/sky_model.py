@@ -1,7 +1,9 @@
 """Sources and sets of sources: the one object that a fit starts from and gives back."""
 
 import copy
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -238,6 +240,24 @@ class Models(Summary, Sequence[AnyModel]):
         return same and np.array_equal(self.covariance, other.covariance)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def template_files(self) -> list[Path]:
+        """Files of the maps that models are made of, environment variables expanded."""
+        names = [
+            model.filename if isinstance(model, TemplateNPredModel) else model.spatial.options["filename"]
+            for model in self._with_template()
+        ]
+        return [Path(os.path.expandvars(os.path.expanduser(str(name)))) for name in names if name is not None]
+
+    def read_templates(self) -> None:
+        """Read the maps that models are made of, which are then kept; InputError where one is none."""
+        for model in self._with_template():
+            _ = model.map if isinstance(model, TemplateNPredModel) else model.spatial.template
+
+    def _with_template(self) -> Iterator[Any]:
+        for model in self:
+            if isinstance(model, TemplateNPredModel) or (model.spatial is not None and model.spatial.is_template):
+                yield model
 
     def copy(self) -> "Models":
         """An independent copy; shared parameters stay shared."""
