@@ -35,6 +35,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("config", "gammapy_hli.cli.config:main", "write, check, show and describe configurations"),
     Command("simulate", "gammapy_hli.cli.simulate:main", "make a small simulated DL3 store"),
+    Command("prov", "gammapy_hli.cli.prov:main", "show what a product was made from, and check that all is whole"),
+    Command("info", "gammapy_hli.cli.info:main", "show versions, or what a data store, a file or an outdir is"),
     Command("completion", "gammapy_hli.cli.completion:main", "print a completion script for bash, zsh or fish"),
     Command("demo", "gammapy_hli.cli.demo:main", "simulate a store, analyze it, show the result"),
 )

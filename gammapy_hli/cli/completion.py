@@ -9,10 +9,13 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import COMMANDS, PROGRAM
 from gammapy_hli.cli.arguments import Parser, UsageError, add_run_flags, common_parser, split
 from gammapy_hli.cli.config import ACTIONS
+from gammapy_hli.cli.prov import ACTIONS as PROV_ACTIONS
+from gammapy_hli.cli.prov import flags_of_actions
 from gammapy_hli.components.simulation import Simulation
 from gammapy_hli.core.walk import walk
 from gammapy_hli.tools import TOOLS
 
+_ACTIONS = {"config": tuple(ACTIONS), "prov": tuple(PROV_ACTIONS)}
 SHELLS = ("bash", "zsh", "fish")
 
 _BASH = """\
@@ -60,8 +63,9 @@ def options_of(command: str) -> list[str]:
     sections = {entry.command: entry.section for entry in TOOLS}
     if command == "simulate":
         return ["--config", "--overwrite", *_paths(Simulation, "")]
-    if command in ("config", "demo", "completion"):
+    if command in ("config", "prov", "info", "demo", "completion"):
         return {"config": ["--output", "--example", "--values", "--inputs", "--changed", "--history"],
+                "prov": [*flags_of_actions()], "info": ["--json"],
                 "demo": ["--outdir", "--seed", "--quiet"]}.get(command, [])  # fmt: skip
     section = sections.get(command)
     own = ["--label"] if section else ["--until", "--only"] if command == "run" else []
@@ -84,7 +88,7 @@ def _paths(root: Any, section: str | None) -> list[str]:
 
 def _cases() -> Iterator[str]:
     for command in COMMANDS:
-        names = [*options_of(command.name), *(ACTIONS if command.name == "config" else ())]
+        names = [*options_of(command.name), *_ACTIONS.get(command.name, ())]
         yield f'    {command.name}) options="{" ".join(names)}" ;;'
 
 

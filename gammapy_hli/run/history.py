@@ -28,6 +28,8 @@ class Attempt:
 
     Attributes
     ----------
+    run : str
+        The same for all steps of one call.
     step : str
     status : str
         "complete", "failed", "interrupted", "terminated" or, where no end was written, "killed".
@@ -43,6 +45,7 @@ class Attempt:
         Versions, user, host and command.
     """
 
+    run: str
     step: str
     status: str
     start: str
@@ -106,6 +109,7 @@ def read_attempts(folder: str | os.PathLike[str]) -> list[Attempt]:
         step = str(line.get("step"))
         if event == "begin":
             attempt = Attempt(
+                run,
                 step,
                 "killed",
                 str(line.get("time")),

@@ -33,6 +33,8 @@ def script() -> str:
         (("gammapy-hli-fit", "--stac"), ["--stack"]),
         (("/some/where/gammapy-hli-reduction", "--background.meth"), ["--background.method"]),
         (("gammapy-hli", "simulate", "--n_r"), ["--n_runs"]),
+        (("gammapy-hli", "prov", "--js"), ["--json"]),
+        (("gammapy-hli", "info", "--j"), ["--json"]),
     ],
 )
 def test_bash_completes_commands_flags_and_options(script, words, wanted):
