@@ -32,6 +32,7 @@ def run_keys(context: RunContext, runs: Sequence[Any], plan: Any) -> dict[str, s
         if locations is None:
             return {}
         files = [(f"{kind} {place.hdu_name}", place.path) for kind, place in locations.items()]
+        files += [("off", path) for path in _files_of_background(plan, run)]
         extra = {**shared, "name": run.name, "energies": run.energy_range, "times": _times(run.intervals)}
         keys[run.name] = context.item_key(files, extra, OF_ALL_RUNS)
     return keys
@@ -67,6 +68,12 @@ def reduced_runs(
             if key is not None and outcome.error is None:
                 _keep(context, key, outcome.value)
             yield outcome
+
+
+def _files_of_background(plan: Any, run: Any) -> Sequence[Any]:
+    """Files of other runs that the background of a run is taken from."""
+    files_of = getattr(plan.background, "files_of", None)
+    return () if files_of is None else files_of(run)
 
 
 def _region_text(plan: Any) -> str:

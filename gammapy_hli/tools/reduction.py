@@ -154,8 +154,13 @@ class ReductionTool(Tool):
                 )
 
     def input_files(self, observations: Any) -> list[FilePath]:
-        """Files of all selected runs."""
-        return list(dict.fromkeys(path for observation in observations for path in observation.source.files))
+        """Files of all selected runs, and of those that their background is taken from."""
+        paths = [path for observation in observations for path in observation.source.files]
+        chosen = self.background.chosen("method")
+        if chosen is not None and chosen.uses_other_runs:
+            background = self._for_runs(self.spectrum_plan(), observations).background
+            paths += [path for observation in observations for path in background.files_of(observation)]
+        return list(dict.fromkeys(paths))
 
     def check_inputs(self) -> None:
         """Regions and masks must be readable; looked at before any step runs."""
@@ -166,6 +171,14 @@ class ReductionTool(Tool):
                 raise ConfigError(self.problem("on_region", str(error), code="region")) from None
         self.background.exclusion.check_inputs()
         self._exclusion_oddities()
+        chosen = self.background.chosen("method")
+        if chosen is not None:
+            chosen.check_inputs(self._open_store)
+
+    def _open_store(self) -> Any:
+        """The data store that the runs come from; None where no selection tells."""
+        selection = self.root.parts().get((self.inputs.get("observations") or ("selection",))[0])
+        return None if selection is None or selection.stored("datastore") is None else selection.open_store()
 
     def _exclusion_oddities(self) -> list[str]:
         """What is odd about the excluded sky of maps; ConfigError where they cannot be made with it."""
@@ -178,10 +191,21 @@ class ReductionTool(Tool):
         self._context = context or RunContext()
         self._observations = inputs["observations"]
         self._plan = self.spectrum_plan() if self.type == "spectrum" else self.map_plan()
+        self._plan = self._for_runs(self._plan, self._observations)
+        for sentence in getattr(self._plan.background, "warnings", ()):
+            self._context.logger.warning(sentence)
         self._search_facts: dict[str, Any] = {}
         for sentence in self._exclusion_oddities():
             self._context.logger.warning(sentence)
         self._stacker = self._plan.stacker() if self.type != "spectrum" and self.stack else None
+
+    def _for_runs(self, plan: Any, observations: Any) -> Any:
+        """The plan with a background method that knows the runs, where it needs to."""
+        chosen = self.background.chosen("method")
+        if chosen is None or not chosen.uses_other_runs:
+            return plan
+        excluded = self.background.exclusion.all_regions()
+        return replace(plan, background=plan.background.prepare(observations, plan, excluded))
 
     def spectrum_plan(self) -> Any:
         """The options of a 1D reduction as the engine takes them."""

@@ -14,6 +14,7 @@ METHODS: dict[str, str | None] = {
     "adaptive-ring": "gammapy_hli.components.background.adaptive_ring:AdaptiveRingMethod",
     "fov": "gammapy_hli.components.background.fov:FovBackgroundMethod",
     "irf": "gammapy_hli.components.background.irf:IrfBackground",
+    "off-runs": "gammapy_hli.components.background.off_runs:OffRunsBackground",
     "phase": "gammapy_hli.components.background.phase:PhaseBackgroundMethod",
     "none": None,
 }
