@@ -189,6 +189,8 @@ def _headline(step: str, numbers: dict[str, Any]) -> str:
         return ", ".join(values)
     if section == "flux_points" and numbers:
         return ", ".join(f"{source}: {_count(columns['dnde'])} points" for source, columns in numbers.items())
+    if section == "light_curve" and numbers:
+        return ", ".join(f"{source}: {columns['n_intervals']} intervals" for source, columns in numbers.items())
     return ""
 
 
