@@ -32,12 +32,12 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode is {mode!r}; expected 'w' or 'wb'")
-    final = Path(os.path.realpath(path))
     folder = _whole.get()
-    if folder is not None and str(final).startswith(folder):
-        with _plain_write(final, mode) as stream:
+    if folder is not None and os.path.abspath(path).startswith(folder):
+        with _plain_write(path, mode) as stream:
             yield stream
         return
+    final = Path(os.path.realpath(path))
     temporary = temporary_name(final)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
@@ -62,13 +62,12 @@ def whole_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
     folder : path
         A new folder, which takes its final name behind the block. What is in it after an exception is of no use.
     """
-    real = os.path.join(os.path.realpath(folder), "")
-    token = _whole.set(real)
+    token = _whole.set(os.path.join(os.path.abspath(folder), ""))
     try:
         yield
     finally:
         _whole.reset(token)
-    sync_tree(real)
+    sync_tree(folder)
 
 
 def sync_tree(folder: str | os.PathLike[str]) -> None:
@@ -92,7 +91,7 @@ def sync_tree(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _plain_write(path: Path, mode: str) -> Iterator[IO[Any]]:
+def _plain_write(path: str | os.PathLike[str], mode: str) -> Iterator[IO[Any]]:
     with suppress(FileNotFoundError):
         os.unlink(path)  # it may be a link to a file that others use
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

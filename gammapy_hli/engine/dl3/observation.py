@@ -120,7 +120,7 @@ class Observation(Summary):
         """1 - DEADC."""
         return 1.0 - read_deadtime_correction(self.meta, self.source.where)
 
-    @property
+    @cached_property
     def livetime(self) -> u.Quantity:
         """Ontime times DEADC [s]."""
         return self.gti.ontime * read_deadtime_correction(self.meta, self.source.where)
@@ -214,7 +214,7 @@ class Observation(Summary):
     def release(self) -> None:
         """Forget all arrays that can be read again, so that a list of many runs stays small."""
         self.source.release()
-        for name in ("events", "gti", "pointing", "deadtime_fraction", "bkg", "rad_max"):
+        for name in ("events", "gti", "livetime", "pointing", "deadtime_fraction", "bkg", "rad_max"):
             self.__dict__.pop(name, None)
 
     def summary(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from astropy.units import Quantity
 
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
+from gammapy_hli.engine.dl3.intervals import RunPart
 from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import region_center, region_frame
 from gammapy_hli.engine.geom.sphere import icrs_radians, separation
@@ -71,14 +72,20 @@ class ReflectedRegions:
         ItemError
             There is no room for an off region; the reason says why.
         """
+        if isinstance(observation, RunPart) and not observation.is_drift:
+            found = observation.remember("reflected regions", plan, lambda: self._find(observation, plan))
+        else:
+            found = self._find(observation, plan)
+        if not found.angles.size:
+            raise ItemError(_reason_for_none(plan.on_region, observation.pointing, found))
+        return count_at_positions(dataset, observation, plan, found)
+
+    def _find(self, observation: Observation, plan: SpectrumPlan) -> OffPositions:
         radius = None
         if is_point(plan.on_region):
             offset = region_offset(observation, plan.on_region)
             radius = largest_rad_max(observation.rad_max, offset, plan.energy)
-        found = find_reflected_regions(plan.on_region, observation.pointing, plan.exclusion, self, radius)
-        if not found.angles.size:
-            raise ItemError(_reason_for_none(plan.on_region, observation.pointing, found))
-        return count_at_positions(dataset, observation, plan, found)
+        return find_reflected_regions(plan.on_region, observation.pointing, plan.exclusion, self, radius)
 
 
 def find_reflected_regions(
