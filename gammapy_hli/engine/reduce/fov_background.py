@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 METHODS = ("scale", "fit")
 _MAX_STEPS = 50
+_NOTHING = 1e-10  # background counts: a response that is 0 everywhere has the smallest numbers that there are
 _SMALLEST_STEP = 1e-10  # of ln(norm) and tilt
 
 
@@ -111,7 +112,7 @@ class FovBackground:
 
     def _check(self, n: float, excess: float, expected: float) -> None:
         where = "outside of the exclusion and inside the safe range"
-        if not expected > self.min_npred_background:
+        if not expected > max(self.min_npred_background, _NOTHING):
             raise ItemError(
                 f"FoV background: {expected:.4g} background counts {where}, expected more than "
                 f"{self.min_npred_background:g}"
