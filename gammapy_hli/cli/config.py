@@ -37,7 +37,7 @@ ACTIONS = {
     "docs": "gammapy_hli.cli.config:docs",
 }
 """Actions and the functions behind them; modules are loaded when their action is given."""
-EXAMPLES = ("crab-1d", "crab-3d", "gc-3d", "magic-rad-max", "msh-ring", "pks2155-flare")
+EXAMPLES = ("crab-1d", "crab-3d", "gc-3d", "joint-crab", "magic-rad-max", "msh-ring", "pks2155-flare")
 
 
 def main(argv: list[str]) -> int:

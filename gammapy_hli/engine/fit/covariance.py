@@ -47,6 +47,42 @@ def covariance_of_hessian(hessian: Array, held: NDArray[np.bool_]) -> tuple[Arra
     return covariance, True
 
 
+def newton_step(hessian: Array, gradient: Array, held: NDArray[np.bool_], lowest: Array, highest: Array) -> Array:
+    """The step to the minimum of a quadratic form, (n,), that stays between bounds.
+
+    Parameters that would pass a bound go to it, and the others to their minimum there.
+
+    Parameters
+    ----------
+    hessian : array (n, n)
+        Positive definite where nothing is held.
+    gradient : array (n,)
+    held : bool array (n,)
+        Parameters that stay where they are.
+    lowest, highest : arrays (n,)
+        Bounds of the step: not positive, not negative.
+
+    Examples
+    --------
+    >>> form, none = np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([False, False])
+    >>> newton_step(form, np.array([-4.0, -5.0]), none, np.full(2, -9.0), np.array([9.0, 1.0])).tolist()
+    [1.5, 1.0]
+    """
+    step, fixed = np.zeros_like(gradient), np.asarray(held).copy()
+    while not fixed.all():
+        free = ~fixed
+        slope = gradient[free] + hessian[np.ix_(free, fixed)] @ step[fixed]
+        scale = 1.0 / np.sqrt(np.diag(hessian)[free])
+        part = hessian[np.ix_(free, free)] * np.outer(scale, scale)
+        step[free] = -scale * np.linalg.solve(part, scale * slope)
+        outside = free & ((step < lowest) | (step > highest))
+        if not outside.any():
+            break
+        step = np.where(outside, np.clip(step, lowest, highest), step)
+        fixed |= outside
+    return step
+
+
 def smallest_eigenvalue(hessian: Array, held: NDArray[np.bool_]) -> float:
     """Of the second derivatives scaled to a unit diagonal, without held parameters; 1 where none is left.
 

@@ -12,6 +12,7 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.fit.covariance import (
     SMALLEST_EIGENVALUE,
     covariance_of_hessian,
+    newton_step,
     smallest_eigenvalue,
     worst_pair,
 )
@@ -317,13 +318,14 @@ def _polish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
     if likelihood.rough.any():
         return descend(likelihood, theta, flat)[:2]
     stat, gradient = likelihood.stat_and_gradient(theta)
+    lower, upper = likelihood.bounds
     edm = np.inf
     for _ in range(POLISH_STEPS):
         held = flat | _pushed_to_limit(likelihood, theta, gradient)
-        covariance, is_positive = covariance_of_hessian(likelihood.hessian(theta), held)
-        if not is_positive:
+        hessian = likelihood.hessian(theta)
+        if not covariance_of_hessian(hessian, held)[1]:
             return theta, np.inf
-        step = -0.5 * covariance @ gradient
+        step = newton_step(hessian, gradient, held, lower - theta, upper - theta)
         edm = float(-0.5 * gradient @ step)
         if edm < POLISHED:
             break
