@@ -1,6 +1,8 @@
 """Component: an object whose traits are its options, with sub-components in slots.
 
-Every value remembers all the places that set it. The same checks serve files, the command line and Python.
+Every value remembers all the places that set it. The same checks serve files, the command line and Python. What a
+class declares stands in `declared.py`, values and who set them in `valued.py`, what is part of what in `tree.py`; here
+are changes, Python's ways to make them, checks and showing.
 """
 
 import warnings
@@ -8,26 +10,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from inspect import get_annotations
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from traitlets import HasTraits
 from traitlets.config import Configurable
 
 from gammapy_hli.base.errors import Problem
-from gammapy_hli.base.names import is_name
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.core.apply import Applier, suggestion, unknown_key
 from gammapy_hli.core.entries import Entry, entry_from_python
 from gammapy_hli.core.option import Option, OptionError, UnknownOptionError
 from gammapy_hli.core.origins import DEFAULT_ORIGIN, PYTHON_ORIGIN, Origin, Setting
 from gammapy_hli.core.plain import thaw
-from gammapy_hli.core.quantity_traits import number_in
-from gammapy_hli.core.slots import Alternatives, Member, Named, NamedItems, Slot, join, nest, option_name, overlay
+from gammapy_hli.core.slots import Alternatives, Member, Named, NamedItems, Slot, join, nest, overlay
+from gammapy_hli.core.tree import InTree
 
 __all__ = ["Alternatives", "Component", "Named", "NamedItems", "Slot"]
 
 
-class Component(Summary, Configurable):
+class Component(InTree, Summary, Configurable):
     """An object whose traits are its options.
 
     Parameters
@@ -42,14 +43,6 @@ class Component(Summary, Configurable):
     ConfigError
         An option that does not exist or a value that it cannot take; all of them at once.
     """
-
-    aliases: ClassVar[Mapping[str, str]] = {}
-    """Other names of members that are as good as their own."""
-    renamed: ClassVar[Mapping[str, str]] = {}
-    """Old names of members, accepted with a warning."""
-    _members_of_class: ClassVar[dict[str, Any]]
-    is_typed: ClassVar[bool] = False
-    """Whether its options depend on its ``type``."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -69,15 +62,10 @@ class Component(Summary, Configurable):
 
     def setup_instance(self, /, *args: Any, **kwargs: Any) -> None:
         super().setup_instance()
-        self._settings: dict[str, list[Setting]] = {}
-        self._children: dict[str, Any] = {}
-        self._cache: dict[str, Any] = {}
-        self._defaults: dict[str, Any] = {}
-        self._owner: Any = None
-        self._key = ""
+        self._settings, self._cache, self._defaults, self._places = {}, {}, {}, {}
+        self._children, self._owner, self._key = {}, None, ""
         self._is_frozen = False
         self._bad: set[str] = set()
-        self._places: dict[str, Origin] = {}
 
     @classmethod
     def make(cls, owner: Any, key: str, defaults: Mapping[str, Any]) -> Self:
@@ -86,41 +74,6 @@ class Component(Summary, Configurable):
         made._owner, made._key, made._defaults = owner, key, nest(defaults)
         return made
 
-    # -- the class -----------------------------------------------------------------------------------------------
-
-    @classmethod
-    def members(cls) -> dict[str, Any]:
-        """Options and parts by name, in the order in which they are declared, those of base classes last."""
-        cached: dict[str, Any] | None = cls.__dict__.get("_members_of_class")
-        if cached is not None:
-            return cached
-        found: dict[str, Any] = {}
-        for klass in cls.__mro__:
-            for name, member in klass.__dict__.items():
-                if name not in found and isinstance(member, Option | Member) and not name.startswith("_"):
-                    found[name] = member
-                    if isinstance(member, Alternatives):
-                        found.update({key: slot for key, slot in member.slots.items() if key not in found})
-        cls._members_of_class = found
-        return found
-
-    @classmethod
-    def find_member(cls, key: Any, *, internal: bool = False) -> str | None:
-        """The name of the member that a key stands for; None where there is none that is for users."""
-        if not isinstance(key, str):
-            return None
-        members = cls.members()
-        for name in (key, option_name(key)):
-            target = cls.aliases.get(name) or cls.renamed.get(name) or name
-            if target in members and (internal or not members[target].internal):
-                return target
-        return None
-
-    @classmethod
-    def known_keys(cls) -> list[str]:
-        """Names that a user can write here."""
-        return [*(name for name, member in cls.members().items() if not member.internal), *cls.aliases]
-
     @classmethod
     def all_paths(cls) -> list[str]:
         """Dotted paths of all options and parts below."""
@@ -128,145 +81,13 @@ class Component(Summary, Configurable):
 
         return [item.path for item in walk(cls)]
 
-    # -- place in the tree ---------------------------------------------------------------------------------------
-
-    @property
-    def dotted_path(self) -> str:
-        """Dotted path in the configuration; empty for the root."""
-        return "" if self._owner is None else join(self._owner.dotted_path, self._key)
-
-    @property
-    def owner(self) -> Any:
-        """The component that this one is part of; None for the root."""
-        return self._owner
-
-    @property
-    def root(self) -> Any:
-        """The component at the top."""
-        node = self
-        while node.owner is not None:
-            node = node.owner
-        return node
-
-    def child(self, name: str) -> Any:
-        """The part of a name; None for an optional one that nobody set."""
-        if name not in self._children:
-            member = self.members()[name]
-            if member.is_optional:
-                return None
-            return self.make_child(name)
-        return self._children[name]
-
-    def make_child(self, name: str) -> Any:
-        """The part of a name, new where there is none."""
-        if name not in self._children:
-            self._children[name] = self.members()[name].make_child(self)
-        return self._children[name]
-
-    def clear_child(self, name: str, origin: Origin, *, inherited: bool = False) -> None:
-        """Set an optional part to None."""
-        self._children.pop(name, None)
-        self._settings.setdefault(name, []).append(Setting(None, origin, inherited))
+    # -- changes -------------------------------------------------------------------------------------------------
 
     def note_child(self, name: str, origin: Origin, *, inherited: bool = False) -> None:
         """Remember who set something in a part; others of its choice group become None."""
         if self.members()[name].is_optional:
             self._settings.setdefault(name, []).append(Setting("set", origin, inherited))
         self._clear_group(name, origin, inherited)
-
-    def defaults_of_child(self, name: str) -> Mapping[str, Any]:
-        """Defaults that were given for a part."""
-        found = self._defaults.get(name)
-        return found if isinstance(found, Mapping) else {}
-
-    def chosen(self, name: str) -> Any:
-        """The component that an `Alternatives` option chooses; None for an alternative without options."""
-        member = self.members()[name]
-        slot = option_name(getattr(self, name) or "")
-        return self.child(slot) if slot in member.slots else None
-
-    def components(self, *, in_force: bool = False) -> Iterator["Component"]:
-        """This component and all live ones below; `in_force`: without alternatives that are not chosen."""
-        yield self
-        unused = self._unused() if in_force else set()
-        for name, part in self.parts().items():
-            if name not in unused:
-                for item in part.values() if isinstance(part, NamedItems) else (part,):
-                    yield from item.components(in_force=in_force)
-
-    def parts(self) -> dict[str, Any]:
-        """Live sub-components and named items; of alternatives only those that are chosen or that somebody set."""
-        unused = self._unused()
-        found = {}
-        for name, member in self.members().items():
-            part = (
-                self._children.get(name) if name in unused else self.child(name) if isinstance(member, Member) else None
-            )
-            if part is not None:
-                found[name] = part
-        found.update({name: part for name, part in self._children.items() if "@" in name})
-        return found
-
-    def _unused(self) -> set[str]:
-        """Names of alternatives that are not chosen."""
-        unused: set[str] = set()
-        for name, member in self.members().items():
-            if isinstance(member, Alternatives):
-                unused |= set(member.slots) - {option_name(self.stored(name) or "")}
-        return unused
-
-    # -- values --------------------------------------------------------------------------------------------------
-
-    def option_value(self, name: str) -> Any:
-        """The value of an option as Python code uses it."""
-        if name not in self._cache:
-            option = self.members()[name]
-            self._cache[name] = option.value(self.stored(name), self.origin_of(name))
-        return self._cache[name]
-
-    def stored(self, name: str) -> Any:
-        """The value of an option in canonical plain form."""
-        settings = self._settings.get(name)
-        return settings[-1].value if settings else self.default_of(name)
-
-    def default_of(self, name: str) -> Any:
-        """The default of an option here, in canonical plain form."""
-        option = self.members()[name]
-        raw = self.raw_default(name)
-        return None if raw is None else option.check(raw)
-
-    def raw_default(self, name: str) -> Any:
-        """The default of an option here, as it was written."""
-        return default_here(self.members(), self._defaults, name)
-
-    def number_of(self, name: str, unit: str | None = None) -> float | None:
-        """A quantity as a number in a unit (by default that of the trait), without astropy; None where it is None."""
-        stored = self.stored(name)
-        return None if stored is None else number_in(stored, unit if unit is not None else self.members()[name].unit)
-
-    def origin_of(self, name: str) -> Origin:
-        """Who set an option last."""
-        settings = self._settings.get(name)
-        return settings[-1].origin if settings else self._places.get(name, DEFAULT_ORIGIN)
-
-    def note_place(self, name: str, origin: Origin) -> None:
-        """Remember where the key of a member stands."""
-        self._places[name] = origin
-
-    def history_of(self, name: str) -> tuple[Setting, ...]:
-        """All settings of an option, the default first."""
-        member = self.members()[name]
-        first = self.default_of(name) if isinstance(member, Option) else None
-        return (Setting(first, DEFAULT_ORIGIN), *self._settings.get(name, ()))
-
-    def is_set(self, name: str) -> bool:
-        """Whether somebody set it."""
-        return bool(self._settings.get(name))
-
-    def is_changed(self, name: str) -> bool:
-        """Whether somebody set it to something else than the default."""
-        option = self.members()[name]
-        return self.is_set(name) and option.key(self.stored(name)) != option.key(self.default_of(name))
 
     def assign(self, name: str, stored: Any, origin: Origin, *, inherited: bool = False) -> None:
         """Record a checked value; the others of its choice group become None."""
@@ -376,14 +197,6 @@ class Component(Summary, Configurable):
             return
         Applier([], inherited=True).section(self, entry)
 
-    def has_own(self, name: str) -> bool:
-        """Whether a member, or another one of its choice group, was set for this very instance."""
-        group = self.members()[name].group
-        names = [
-            other for other, member in self.members().items() if other == name or (group and member.group == group)
-        ]
-        return any(not setting.inherited for other in names for setting in self._settings.get(other, ()))
-
     @contextmanager
     def freeze(self) -> Iterator[None]:
         """Options of this component and of those below cannot change inside the ``with`` block."""
@@ -435,13 +248,6 @@ class Component(Summary, Configurable):
                 node = node[name]
         return node
 
-    @classmethod
-    def can_label(cls, key: str) -> bool:
-        """Whether ``x@label`` can be an instance here: ``x`` is a step."""
-        name, at, label = key.partition("@")
-        member = cls.members().get(name)
-        return bool(at) and is_name(label) and isinstance(member, Slot) and hasattr(member.component, "produces")
-
     def __setitem__(self, path: str, value: Any) -> None:
         *above, last = split_path(path)
         node: Any = self
@@ -475,10 +281,6 @@ class Component(Summary, Configurable):
         """A `Problem` at the place where an option of this component was set."""
         origin = self.origin_of(name) if name in self.members() else DEFAULT_ORIGIN
         return origin.problem(code, join(self.dotted_path, name), message, hint=hint, warning=warning)
-
-    def place_of(self, name: str) -> str:
-        """Value of an option and who set it, for messages that name two places: ``0.1 TeV (crab.yaml:7:17)``."""
-        return f"{self.members()[name].to_text(self.stored(name))} ({self.origin_of(name)})"
 
     def note_problem(self, name: str) -> None:
         """Remember that an option was given a value that it cannot take, so that no cross check looks at it."""
@@ -514,11 +316,6 @@ class Component(Summary, Configurable):
         plain.update({key: _part_plain(part, only_set) for key, part in self._children.items() if "@" in key})
         return plain
 
-    def is_own(self, name: str) -> bool:
-        """Whether it was set for this very instance, not by inheritance or by its choice group."""
-        settings = self._settings.get(name, [])
-        return bool(settings) and not settings[-1].cleared and not settings[-1].inherited
-
     def _part_as_set(self, name: str) -> dict[str, Any]:
         part = self._children.get(name)
         inside = _part_plain(part, only_set=True)
@@ -530,18 +327,6 @@ class Component(Summary, Configurable):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
-
-
-def default_here(members: Mapping[str, Any], given: Mapping[str, Any], name: str) -> Any:
-    """The default of an option in a place that may give defaults of its own, choice groups respected."""
-    option = members[name]
-    if name in given:
-        return given[name]
-    if option.group is not None:
-        others = (other for other, member in members.items() if member.group == option.group and other != name)
-        if any(given.get(other) is not None for other in others):
-            return None
-    return option.default_raw
 
 
 def is_attribute(cls: type, name: str) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gammapy_hli.core.chain import tool_slots
-from gammapy_hli.core.component import Component, default_here
+from gammapy_hli.core.component import Component
+from gammapy_hli.core.valued import default_here
 from gammapy_hli.core.option import Option
 from gammapy_hli.core.plain import thaw
 from gammapy_hli.core.slots import Named, Slot, first_line, nest, overlay

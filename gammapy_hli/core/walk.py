@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gammapy_hli.core.component import Component, default_here
+from gammapy_hli.core.component import Component
 from gammapy_hli.core.option import Option
 from gammapy_hli.core.slots import Alternatives, Named, Slot, join, nest, option_name, overlay
 from gammapy_hli.core.typed import ModelSpec
+from gammapy_hli.core.valued import default_here
 
 
 @dataclass(frozen=True)
