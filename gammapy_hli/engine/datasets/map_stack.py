@@ -203,7 +203,9 @@ class MapStacker:
             return
         part = values[(..., *there)]
         total = self._total(name, values.shape)[(..., *here)]
-        np.add(total, part, out=total, where=mask & np.isfinite(part), casting="same_kind")
+        zero = total.dtype.type(0)
+        for sum_of, plane, is_safe in zip(total, part, np.broadcast_to(mask, part.shape), strict=True):
+            sum_of += np.where(is_safe & np.isfinite(plane), plane, zero)  # planes stay in the cache of the processor
 
     def _add_mask(self, name: str, mask: np.ndarray, here: Slices) -> None:
         self._total(name, mask.shape, bool)[(..., *here)] |= mask

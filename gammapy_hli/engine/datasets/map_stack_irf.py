@@ -73,9 +73,11 @@ class IrfSum:
             return
         here, there = overlap
         mask = mask[(..., *there)]
-        exposure = np.nan_to_num(irf.exposure.value[(..., *there)].astype(np.float64))
-        part = np.nan_to_num(irf.data[(..., *there)])
-        self.weighted[(..., *here)] += part * exposure[:, np.newaxis] * mask
+        exposure = _finite(irf.exposure.value[(..., *there)].astype(np.float64))
+        part = _finite(irf.data[(..., *there)])
+        weighted = self.weighted[(..., *here)]
+        for energy in range(len(part)):  # one at a time stays in the cache of the processor
+            weighted[energy] += part[energy] * (exposure[energy] * mask)
         self.exposure[(..., *here)] += exposure * mask.any(axis=0)
 
     def result(self) -> Any:
@@ -84,3 +86,8 @@ class IrfSum:
         mean = np.divide(self.weighted, total, out=np.zeros_like(self.weighted), where=total > 0)
         exposure = Quantity(self.exposure.astype(np.float32), EXPOSURE_UNIT, copy=False)
         return replace(self.first, geometry=self.geometry, data=mean.astype(np.float32), exposure=exposure)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """The values, those that are not finite as `numpy.nan_to_num` has them."""
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
