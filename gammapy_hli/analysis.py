@@ -22,7 +22,8 @@ from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.inputs import missing_inputs, named_files
 from gammapy_hli.core.records import option_places, option_texts
 from gammapy_hli.core.resolve import check_tree, resolve
-from gammapy_hli.core.sources import FileSource, PythonSource, Source
+from gammapy_hli.core.saved import without_defaults
+from gammapy_hli.core.sources import EntrySource, FileSource, PythonSource, Reader, Source
 from gammapy_hli.core.traits import List, Str
 from gammapy_hli.run.chain_runner import ChainResult, Wish, chain_status, plan_chain, run_chain
 from gammapy_hli.run.context import RunContext
@@ -30,6 +31,7 @@ from gammapy_hli.run.outdir import CONFIG_FILE
 from gammapy_hli.run.plan import Plan, StepStatus
 from gammapy_hli.run.products import Memory, ProductStore
 from gammapy_hli.run.progress import Progress
+from gammapy_hli.run.session_copy import write_session
 from gammapy_hli.run.step import Option, Step
 from gammapy_hli.tools import DEFAULT_STEPS, TOOLS
 
@@ -327,11 +329,36 @@ class Analysis(Component):
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
+    def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> FilePath:
+        """Save the session in a folder, in any state: options, products, and how they were made.
+
+        What is in memory is written there, what stands in the outdir is copied. The session itself goes on where it
+        was; `read` and the command line open the folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is not there; a session in it is replaced. The outdir itself is brought up to date.
+        overwrite : bool
+            Allow a folder that holds something else.
+        """
+        store = ProductStore(self.run_steps(), self._outdir(), self._memory)
+        here = {"general.outdir": os.fspath(folder), "general.store": True}
+        text = effective_yaml(self, FilePath(folder), instead=here)
+        return write_session(store, folder, text, overwrite=overwrite)
+
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Self:
-        """The session in an outdir, with its options; products are read when they are asked for."""
+        """The session in a folder of `write` or of the command line, with its options; it goes on in that folder.
+
+        Products are read when they are asked for.
+        """
         path = FilePath(folder) / CONFIG_FILE
-        session = cls(path, {"general": {"outdir": os.fspath(folder)}})
+        place = {"general": {"outdir": os.fspath(folder)}}
+        session = cls(path, place)
+        as_set = cls(*(EntrySource(without_defaults(layer)) for layer in Reader().read([FileSource(path)])), place)
+        if as_set.to_plain() == session.to_plain():
+            session = as_set
         manifests = ProductStore(session.run_steps(), folder).manifests()
         session._given = {name for name, found in manifests.items() if found is not None and found.status == "given"}
         return session

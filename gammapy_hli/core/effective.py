@@ -5,6 +5,7 @@ Reading the text back gives the same values. Relative inputs are rewritten for t
 
 import os
 from collections.abc import Iterator
+from collections.abc import Mapping as AbstractMapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,15 +13,21 @@ from gammapy_hli.core.chain import step_name, steps_of, tool_slots
 from gammapy_hli.core.component import Component
 from gammapy_hli.core.container_traits import List, Mapping
 from gammapy_hli.core.option import Option
-from gammapy_hli.core.origins import Origin
+from gammapy_hli.core.origins import PYTHON_ORIGIN, Origin
 from gammapy_hli.core.plain import key_text, plain_text
 from gammapy_hli.core.region_traits import Region, is_region_file
 from gammapy_hli.core.scalar_traits import Path
-from gammapy_hli.core.slots import NamedItems
+from gammapy_hli.core.slots import NamedItems, join
 from gammapy_hli.core.sources import CONFIG_VERSION
 
 
-def effective_yaml(root: Component, folder: str | os.PathLike[str] | None = None, *, comments: bool = True) -> str:
+def effective_yaml(
+    root: Component,
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    comments: bool = True,
+    instead: AbstractMapping[str, Any] | None = None,
+) -> str:
     """All options in force as YAML.
 
     Parameters
@@ -31,12 +38,14 @@ def effective_yaml(root: Component, folder: str | os.PathLike[str] | None = None
         Where the text will stand; relative inputs are rewritten for it. None leaves them as they were written.
     comments : bool
         Whether each line tells who set the value.
+    instead : mapping of dotted path to stored value, optional
+        Values of plain options to write in the place of those in force.
 
     Returns
     -------
     str
     """
-    writer = _Writer(None if folder is None else FilePath(os.path.abspath(folder)), comments)
+    writer = _Writer(None if folder is None else FilePath(os.path.abspath(folder)), comments, instead or {})
     lines = [f"config_version: {CONFIG_VERSION}"]
     for name, member in root.members().items():
         if isinstance(member, Option) and not member.internal and name != "steps":
@@ -44,7 +53,7 @@ def effective_yaml(root: Component, folder: str | os.PathLike[str] | None = None
     tools = tool_slots(type(root))
     steps = steps_of(root)
     if tools:
-        lines.append(f"steps: {plain_text(list(steps))}")
+        lines.append(writer.noted(f"steps: {plain_text(list(steps))}", root.origin_of("steps")))
     sections = {step.partition("@")[0] for step in steps}
     for name, part in root.parts().items():
         if "@" in name or (name in tools and name not in sections):
@@ -65,8 +74,9 @@ def value_text(root: Component, path: str) -> str:
 
 
 class _Writer:
-    def __init__(self, folder: FilePath | None, comments: bool):
+    def __init__(self, folder: FilePath | None, comments: bool, instead: AbstractMapping[str, Any]):
         self.folder = folder
+        self.instead = instead
         self.comments = comments
 
     def part(self, name: str, part: Any, depth: int, own: bool) -> list[str]:
@@ -104,6 +114,9 @@ class _Writer:
         if stored is None and (option.required or was_cleared or option.group is not None):
             return []
         origin = component.origin_of(name)
+        path = join(component.dotted_path, name)
+        if path in self.instead:
+            return [self.noted(f"{'  ' * depth}{name}: {plain_text(self.instead[path])}", PYTHON_ORIGIN)]
         here = stored if self.folder is None else stored_for(option, stored, origin.folder, self.folder)
         text = plain_text(here)
         line = f"{'  ' * depth}{name}: {text}"

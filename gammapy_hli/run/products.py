@@ -1,7 +1,7 @@
 """The products of a chain, in memory and on disk: which are there, read when they are asked for, written as a whole."""
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,24 +107,28 @@ class ProductStore:
 
     def keep(self, step: Step, product: Any, manifest: Manifest) -> Manifest:
         """Keep the product of a step, on disk too where there is a folder; returns the completed record."""
-        folder = self.step_folder(step.name)
-        if folder is None:
-            manifest = replace(manifest, fingerprint=f"memory-{uuid4().hex}")
+        if self.folder is None:
+            complete = replace(manifest, fingerprint=f"memory-{uuid4().hex}")
         else:
-            written: list[Manifest] = []
+            complete = self.write(step, product, lambda: replace(manifest, end=now()))
+        self.memory[step.name] = Remembered(complete, product)
+        return complete
 
-            def write(fresh: Path) -> None:
-                step.tool.write_product(product, fresh)
-                mark_files(fresh, header_record(manifest))
-                products = tuple(product_records(fresh))
-                complete = replace(manifest, products=products, fingerprint=products_fingerprint(products), end=now())
-                complete.write(fresh)
-                written.append(complete)
+    def write(self, step: Step, product: Any, record: Callable[[], Manifest]) -> Manifest:
+        """Write the folder of a step as a whole; the record is asked for when its files are written."""
+        written: list[Manifest] = []
 
-            replace_folder(folder, write)
-            manifest = written[0]
-        self.memory[step.name] = Remembered(manifest, product)
-        return manifest
+        def fill(fresh: Path) -> None:
+            step.tool.write_product(product, fresh)
+            mark_files(fresh, header_record(record()))
+            products = tuple(product_records(fresh))
+            complete = replace(record(), products=products, fingerprint=products_fingerprint(products))
+            complete.write(fresh)
+            written.append(complete)
+
+        assert self.folder is not None
+        replace_folder(self.folder / step.name, fill)
+        return written[0]
 
     def give(self, step: Step, product: Any) -> Manifest:
         """Take a product that the user has made in Python in the place of the step's own."""

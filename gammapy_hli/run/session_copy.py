@@ -1,0 +1,109 @@
+"""A session written to a folder: from memory, or from another folder; records and products stay what they are."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from gammapy_hli.base.errors import FolderError
+from gammapy_hli.run.history import HISTORY_FILE
+from gammapy_hli.run.lock import FolderLock
+from gammapy_hli.run.manifest import Manifest
+from gammapy_hli.run.outdir import (
+    ITEMS_FOLDER,
+    check_folder,
+    clean_leftovers,
+    mark_folder,
+    replace_folder,
+    write_config,
+)
+from gammapy_hli.run.products import ProductStore
+from gammapy_hli.run.session_records import write_records
+from gammapy_hli.run.step import Step
+
+
+def write_session(
+    source: ProductStore, folder: str | os.PathLike[str], config_text: str, *, overwrite: bool = False
+) -> Path:
+    """Write the products of a session with their records to a folder, in the place of a session that is there.
+
+    What is in memory is written, what is on disk is copied byte for byte with what is kept of single runs. The
+    copy is as up to date as the session is.
+
+    Parameters
+    ----------
+    source : ProductStore
+        With the steps of the session.
+    folder : path
+        Made where it is not there.
+    config_text : str
+        Text of ``config.yaml``.
+    overwrite : bool
+        Whether the folder may hold something else.
+
+    Raises
+    ------
+    FolderError
+        The folder is in use, cannot be written to, or holds something else.
+    """
+    target = check_folder(folder, overwrite=overwrite)
+    with FolderLock(target):
+        mark_folder(target)
+        clean_leftovers(target)
+        store = ProductStore(list(source.steps.values()), target)
+        is_same = source.folder is not None and os.path.realpath(source.folder) == os.path.realpath(target)
+        try:
+            write_config(target, config_text)
+            if not is_same:
+                _write_products(source, store)
+            write_records(store, config_text)
+        except OSError as error:
+            raise FolderError(f"{target}: {error.strerror}; the session is not whole there") from error
+    return target
+
+
+def _write_products(source: ProductStore, target: ProductStore) -> None:
+    assert target.folder is not None
+    written: dict[str, Manifest] = {}
+    for name, step in source.steps.items():
+        manifest = source.manifest(name)
+        if manifest is None:
+            shutil.rmtree(target.folder / name, ignore_errors=True)
+        elif source.folder is not None:
+            _copy(source.folder / name, target.folder / name)
+        else:
+            written[name] = _write_from_memory(source, target, step, manifest, written)
+    if source.folder is not None:
+        shutil.rmtree(target.folder / ITEMS_FOLDER, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            shutil.copytree(source.folder / ITEMS_FOLDER, target.folder / ITEMS_FOLDER)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(source.folder / HISTORY_FILE, target.folder / HISTORY_FILE)
+
+
+def _copy(source: Path, target: Path) -> None:
+    replace_folder(target, lambda fresh: _fill(source, fresh))
+
+
+def _fill(source: Path, fresh: Path) -> None:
+    shutil.copytree(source, fresh, dirs_exist_ok=True)
+
+
+def _write_from_memory(
+    source: ProductStore, target: ProductStore, step: Step, manifest: Manifest, written: Mapping[str, Manifest]
+) -> Manifest:
+    """Write a product; its record names the inputs by what they are on disk."""
+    inputs = tuple(
+        replace(record, fingerprint=written[record.step].fingerprint)
+        if record.step in written and _is_current(source, record.step, record.fingerprint)
+        else record
+        for record in manifest.inputs
+    )
+    return target.write(step, source.product(step.name), lambda: replace(manifest, inputs=inputs))
+
+
+def _is_current(source: ProductStore, step: str, fingerprint: str) -> bool:
+    manifest = source.manifest(step)
+    return manifest is not None and manifest.fingerprint == fingerprint
