@@ -11,12 +11,12 @@ from typing import Any
 
 from gammapy_hli.core.chain import tool_slots
 from gammapy_hli.core.component import Component
-from gammapy_hli.core.valued import default_here
 from gammapy_hli.core.option import Option
 from gammapy_hli.core.plain import thaw
 from gammapy_hli.core.slots import Named, Slot, first_line, nest, overlay
 from gammapy_hli.core.sources import CONFIG_VERSION
 from gammapy_hli.core.typed import ModelSpec
+from gammapy_hli.core.valued import default_here
 
 _LABEL = "[A-Za-z0-9_+-]+"
 
@@ -93,7 +93,12 @@ def _member(
         return _option(member, default_here(cls.members(), given, name), definitions)
     below = given.get(name)
     inside = below if isinstance(below, Mapping) else {}
-    if isinstance(member, Slot):
+    if isinstance(member, Slot) and depth >= 1 and not inside and not member.defaults:  # a part that many models have
+        tag = member.component.__name__
+        if tag not in definitions:
+            definitions[tag] = _section(member.component, {}, definitions, depth)
+        schema = {"$ref": f"#/$defs/{tag}"}
+    elif isinstance(member, Slot):
         schema = _section(member.component, nest(overlay(member.defaults, inside)), definitions, depth)
     elif isinstance(member, Named):
         item = _section(member.component, member.defaults, definitions, depth)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from gammapy_hli.engine.reduce.spectrum import SpectrumPlan
 
 NORMALIZATIONS = ("livetime", "background")
+NOTHING = 1e-15
+"""Expected counts [sr-1] that count as none: zeros of response files are interpolated as 1e-38."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +277,7 @@ class OffCounts:
         """Acceptance of the off runs for an acceptance of 1 of the run, or of a part of it, (ne,)."""
         acceptance = np.full(len(self.counts), self.livetime / float(observation.livetime.to_value(u.s)))
         expected = self.rate * float(observation.ontime.to_value(u.s))
-        known = (expected > 0) & (self.background > 0)
+        known = (expected > NOTHING) & (self.background > NOTHING)
         acceptance[known] = self.background[known] / expected[known]
         return acceptance
 

@@ -1,0 +1,97 @@
+"""Off runs from the command line: a store with a source and one without, pairs by zenith, mistakes, files, resuming."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+
+from gammapy_hli.analysis import Analysis
+from gammapy_hli.cli.main import main
+from gammapy_hli.engine.models.build import make_spectral
+
+TRUTH = {"amplitude": 3.85e-11, "alpha": 2.51, "beta": 0.24, "reference": 1.0}
+OFF = """
+  background:
+    method: off-runs
+    off_runs: {datastore: off, n_runs: 2}
+"""
+
+
+@pytest.fixture(scope="session")
+def off_store(tmp_path_factory):
+    """Four runs, 101 to 104, of an empty field at the zenith angle of the source."""
+    folder = tmp_path_factory.mktemp("off") / "store"
+    options = ["--n_runs", "4", "--livetime", "12 min", "--first_obs_id", "101", "--seed", "8"]
+    nothing = ["--spectral.type", "pl", "--spectral.amplitude", "1e-20 cm-2 s-1 TeV-1"]
+    assert main(["simulate", str(folder), *options, "--target", "40 deg, -20 deg", *nothing]) == 0
+    return folder
+
+
+@pytest.fixture
+def paired(place, off_store):
+    """``sim.yaml`` with the method off-runs."""
+    (place / "off").symlink_to(off_store)
+    text = (place / "sim.yaml").read_text()
+    (place / "sim.yaml").write_text(text.replace("  safe_mask:", f"{OFF.strip(chr(10))}\n  safe_mask:"))
+    return place
+
+
+def test_pairs_give_a_background_and_the_flux_comes_back(paired, hli):
+    outcome = hli("run", "-c", "sim.yaml", "--no-progress")
+    assert outcome.code == 0, outcome.err
+    analysis = Analysis.read("out")
+    used = [str(dataset.meta["OFF_FROM"][0]).split()[1:] for dataset in analysis.datasets]
+    assert sorted(number for numbers in used for number in numbers) == ["101", "102", "103", "104"]
+    for dataset, numbers in zip(analysis.datasets, used, strict=True):
+        np.testing.assert_allclose(dataset.acceptance_off, len(numbers) * 12 / 8, rtol=1e-6)
+        np.testing.assert_allclose(dataset.acceptance, 1)
+    models, truth = analysis.fit_result.models, make_spectral("lp", **TRUTH)
+    found = models["crab"].spectral.integral(1 * u.TeV, 10 * u.TeV)
+    error = models["crab"].spectral.integral_error(1 * u.TeV, 10 * u.TeV, models.covariance_of("crab"))
+    assert abs(found - truth.integral(1 * u.TeV, 10 * u.TeV)) < 3 * error < 0.5 * found
+    assert hli("run", "-c", "sim.yaml", "--no-progress").out.count("up to date") == 5
+
+
+def test_a_changed_off_run_makes_the_reduction_run_again(paired, hli, off_store):
+    assert hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress").code == 0
+    again = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress",
+                "--reduction.background.off_runs.obs_ids", "103", "104", "101")  # fmt: skip
+    assert "reduction      done" in again.out
+    names = {dataset.meta["OFF_FROM"][0] for dataset in Analysis.read("out").datasets}
+    assert names == {"runs 101", "runs 103", "runs 104"}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["obs_ids", "999"], 3, "no run 999; nearest are 102, 103, 104"),
+        (["runs", '{"1": 999}'], 3, "off_runs.runs"),
+        (["runs", '{"one": 101}'], 2, "'one' is no run number"),
+        (["columns", "{TARGET_NAME: nothing}"], 2, "is not a condition"),
+        (["columns", "{OBS_ID: {min: 500}}"], 3, "none of 4 runs is selected"),
+        (["datastore", "nowhere"], 3, "nowhere"),
+        (["zenith_difference_max", "1 m"], 2, "convertible to deg"),
+        (["normalization", "lifetime"], 2, "did you mean 'livetime'"),
+    ],
+)
+def test_mistakes_are_told(paired, hli, options, code, words):
+    name, value = options
+    outcome = hli("run", "-c", "sim.yaml", "--no-progress", f"--reduction.background.off_runs.{name}", value)
+    assert outcome.code == code, outcome.err
+    assert words in outcome.err
+    if code == 2 or name in ("obs_ids", "runs", "datastore"):
+        assert not (paired / "out" / "selection").exists()
+
+
+def test_off_runs_of_another_zenith_are_left_with_both_zeniths(paired, hli, tmp_path_factory):
+    far = tmp_path_factory.mktemp("far") / "store"
+    options = ["--n_runs", "1", "--livetime", "5 min", "--zenith", "50 deg", "--first_obs_id", "201"]
+    assert main(["simulate", str(far), *options, "--target", "40 deg, -20 deg"]) == 0
+    path = "--reduction.background.off_runs"
+    outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", f"{path}.datastore", str(far))
+    assert outcome.code == 3
+    assert "nearest in zenith is 201 (zenith 20.0 deg and 50.0 deg)" in outcome.err
+    given = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", f"{path}.datastore", str(far),
+                f"{path}.runs", '{"1": 201, "2": 201, "3": 201}')  # fmt: skip
+    assert given.code == 0
+    assert "off run 201 of run 1: they differ in zenith by more than 5 deg (zenith 20.0 deg and 50.0 deg)" in given.err
+    assert "serve several runs: 201" in given.err
