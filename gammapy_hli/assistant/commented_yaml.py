@@ -151,17 +151,14 @@ class _Writer:
         value = stored_for(option, part.stored(name), origin.folder, self.folder)
         line = f"{'' if is_given else '#'}{'  ' * depth}{key_text(name)}: {plain_text(value)}"
         if self.helps == "short":
-            yield from self.words_of(path, depth)
-            yield from self.with_help(line, option.help, depth)
+            behind = f"{line:<{_COLUMN}}  # {option.help}"
+            is_short = len(behind) <= _WIDTH
+            yield from self.words_of(path, depth, "" if is_short else option.help)
+            yield behind if is_short else line
         else:
             required = "; required" if option.required else ""
             yield from self.words_of(path, depth, f"{option.help} ({option.expected()}{required})")
             yield line
-
-    def with_help(self, line: str, help_text: str, depth: int) -> list[str]:
-        """A line with the help behind it; above it where that would be too long."""
-        behind = f"{line:<{_COLUMN}}  # {help_text}"
-        return [behind] if len(behind) <= _WIDTH else [*self.words(help_text, depth), line]
 
     def is_told(self, owner: Component, name: str) -> bool:
         """Whether a part has something to say: options that were set, or notes."""

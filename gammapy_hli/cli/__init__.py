@@ -33,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
         for entry in TOOLS
         for name in entry.commands
     ),
+    Command("init", "gammapy_hli.cli.init:main", "look at a data store, ask a few questions, write a configuration"),
     Command("config", "gammapy_hli.cli.config:main", "write, check, show and describe configurations"),
     Command("simulate", "gammapy_hli.cli.simulate:main", "make a small simulated DL3 store"),
     Command("prov", "gammapy_hli.cli.prov:main", "show what a product was made from, and check that all is whole"),
