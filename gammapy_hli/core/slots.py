@@ -69,7 +69,26 @@ class Member:
         raise NotImplementedError
 
 
-class Slot(Member):
+class _OfComponents(Member):
+    """A member whose options are those of a component class; the parameters are those of `Slot` and `Named`."""
+
+    def __init__(self, component: Any, help: str, defaults: Mapping[str, Any] | None, **metadata: Any):
+        super().__init__(help=help, **metadata)
+        self._component = component
+        self.defaults = nest(defaults or {})
+
+    @property
+    def component(self) -> "type[Component]":
+        """The class, imported when first asked for."""
+        self._component = load_object(self._component)
+        return self._component
+
+    @property
+    def help(self) -> str:
+        return self._help or first_line(self.component.__doc__)
+
+
+class Slot(_OfComponents):
     """A sub-component under a name of its own.
 
     Parameters
@@ -97,20 +116,8 @@ class Slot(Member):
         optional: bool = False,
         **metadata: Any,
     ):
-        super().__init__(help=help, **metadata)
-        self._component = component
-        self.defaults = nest(defaults or {})
+        super().__init__(component, help, defaults, **metadata)
         self.is_optional = optional
-
-    @property
-    def component(self) -> "type[Component]":
-        """The class, imported when first asked for."""
-        self._component = load_object(self._component)
-        return self._component
-
-    @property
-    def help(self) -> str:
-        return self._help or first_line(self.component.__doc__)
 
     def make_child(self, owner: Any) -> "Component":
         own = nest(owner.defaults_of_child(self.name))
@@ -243,7 +250,7 @@ class NamedItems(Mapping[str, Any]):
         return [*super().__dir__(), *self._items]
 
 
-class Named(Member):
+class Named(_OfComponents):
     """A mapping from names that the user gives to components of one class, such as ``model.sources.<name>``.
 
     Parameters
@@ -268,21 +275,9 @@ class Named(Member):
         any_name: bool = True,
         **metadata: Any,
     ):
-        super().__init__(help=help, **metadata)
-        self._component = component
+        super().__init__(component, help, defaults, **metadata)
         self.item = item
-        self.defaults = nest(defaults or {})
         self.any_name = any_name
-
-    @property
-    def component(self) -> "type[Component]":
-        """The class of the items."""
-        self._component = load_object(self._component)
-        return self._component
-
-    @property
-    def help(self) -> str:
-        return self._help or first_line(self.component.__doc__)
 
     def make_child(self, owner: Any) -> NamedItems:
         return NamedItems(owner, self)

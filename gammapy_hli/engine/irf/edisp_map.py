@@ -6,22 +6,20 @@ They come from the response of one run (`make_edisp_map`) or from a sum of runs 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.irf.edisp import EnergyDispersion
-from gammapy_hli.engine.irf.psf_map import frozen_array, frozen_exposure, nearest_valid
+from gammapy_hli.engine.irf.response_map import ResponseMap
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EdispKernelMap(Summary):
+class EdispKernelMap(ResponseMap):
     """Energy dispersion in every pixel of a coarse map.
 
     Parameters
@@ -36,41 +34,30 @@ class EdispKernelMap(Summary):
         Weight of the response when maps are stacked.
     """
 
+    kind = "edisp"
     geometry: WcsGeometry
     energy_true: Axis
     energy: Axis
     data: np.ndarray
     exposure: u.Quantity | None = None
 
-    def __post_init__(self) -> None:
-        shape = (self.energy_true.nbin, self.energy.nbin, *self.geometry.shape)
-        object.__setattr__(self, "data", frozen_array("edisp", self.data, shape))
-        object.__setattr__(self, "exposure", frozen_exposure("edisp", self.exposure, (shape[0], *shape[2:])))
+    @property
+    def second_axis(self) -> Axis:
+        """The axis of reconstructed energy."""
+        return self.energy
 
     def at(self, position: SkyCoord) -> np.ndarray:
         """Kernel of the pixel nearest to a position that has any response, shape (nt, ne)."""
-        x, y = (float(_) for _ in self.geometry.position_to_pixel(position))
+        y, x = self.place_of(position)
         row, column = (int(_) for _ in self.geometry.pixel_index(x, y))
-        valid = self._valid
-        if row < 0 or not valid[row, column]:
-            if valid.any():
-                row, column = (int(_) for _ in nearest_valid(valid, x, y))
-            else:
-                row, column = (int(np.clip(np.rint(_), 0, n - 1)) for _, n in zip((y, x), valid.shape, strict=True))
+        if row < 0:  # outside, and no pixel has a response
+            ny, nx = self.geometry.shape
+            row, column = int(np.clip(np.rint(y), 0, ny - 1)), int(np.clip(np.rint(x), 0, nx - 1))
         return self.data[:, :, row, column].astype(np.float64)
-
-    @cached_property
-    def _valid(self) -> np.ndarray:
-        """Pixels with any response, shape (ny, nx)."""
-        return np.asarray((self.data > 0).any(axis=(0, 1)))
 
     def summary(self) -> dict[str, Any]:
         """Size and ranges."""
-        return {
-            "pixels (ny, nx)": self.geometry.shape,
-            "energy_true": f"{self.energy_true.edges[0]:.4g} to {self.energy_true.edges[-1]:.4g}",
-            "energy": f"{self.energy.edges[0]:.4g} to {self.energy.edges[-1]:.4g}",
-        }
+        return {**super().summary(), "energy": f"{self.energy.edges[0]:.4g} to {self.energy.edges[-1]:.4g}"}
 
 
 def make_edisp_map(

@@ -6,22 +6,20 @@ The profiles come from the response of one run (`make_psf_map`) or from a sum of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.irf.interpolate import ResponseGrid, inside
 from gammapy_hli.engine.irf.pixel_weights import PixelWeights, linear_pair
 from gammapy_hli.engine.irf.psf import Psf, default_rad_axis
 from gammapy_hli.engine.irf.psf_table import PsfTable
+from gammapy_hli.engine.irf.response_map import ResponseMap
 
-EXPOSURE_UNIT = u.Unit("m2 s")
 KERNEL_CONTAINMENT = 0.999  # fraction of the photons that a kernel holds
 KERNEL_PRECISION = 12  # steps of a kernel in the diameter that holds 68 % of the photons
 MAX_OVERSAMPLING = 4
@@ -29,7 +27,7 @@ _RAD_STEPS = 20  # steps of containment radii in each bin of rad
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PsfMap(Summary):
+class PsfMap(ResponseMap):
     """Radial profile of the point spread function in every pixel of a coarse map.
 
     Parameters
@@ -46,27 +44,24 @@ class PsfMap(Summary):
         Weight of the response when maps are stacked.
     """
 
+    kind = "psf"
     geometry: WcsGeometry
     energy_true: Axis
     rad: Axis
     data: np.ndarray
     exposure: u.Quantity | None = None
 
-    def __post_init__(self) -> None:
-        shape = (self.energy_true.nbin, self.rad.nbin, *self.geometry.shape)
-        object.__setattr__(self, "data", frozen_array("psf", self.data, shape))
-        object.__setattr__(self, "exposure", frozen_exposure("psf", self.exposure, (shape[0], *shape[2:])))
+    @property
+    def second_axis(self) -> Axis:
+        """The rad axis."""
+        return self.rad
 
     def at(self, position: SkyCoord) -> np.ndarray:
         """Profile at a position, bilinear between pixels, shape (nt, nrad) [sr-1].
 
         Where the nearest pixel has no response, the nearest one that has is taken.
         """
-        x, y = (float(_) for _ in self.geometry.position_to_pixel(position))
-        row, column = (int(_) for _ in self.geometry.pixel_index(x, y))
-        valid = self._valid
-        if (row < 0 or not valid[row, column]) and valid.any():
-            y, x = nearest_valid(valid, x, y)
+        y, x = self.place_of(position)
         rows, row_weights = linear_pair(y, self.geometry.shape[0])
         columns, column_weights = linear_pair(x, self.geometry.shape[1])
         corners = self.data[:, :, rows][..., columns].astype(np.float64)
@@ -138,18 +133,9 @@ class PsfMap(Summary):
         values = np.clip(contained.places_last(cumulative), 0.0, None) * contained.inside
         return rad[np.argmin(np.abs(values - fraction), axis=1)]
 
-    @cached_property
-    def _valid(self) -> np.ndarray:
-        """Pixels with any response, shape (ny, nx)."""
-        return np.asarray((self.data > 0).any(axis=(0, 1)))
-
     def summary(self) -> dict[str, Any]:
         """Size and ranges."""
-        return {
-            "pixels (ny, nx)": self.geometry.shape,
-            "energy_true": f"{self.energy_true.edges[0]:.4g} to {self.energy_true.edges[-1]:.4g}",
-            "rad": f"{self.rad.nbin} bins to {self.rad.edges[-1]:.4g}",
-        }
+        return {**super().summary(), "rad": f"{self.rad.nbin} bins to {self.rad.edges[-1]:.4g}"}
 
 
 def make_psf_map(
@@ -204,29 +190,3 @@ def _density(psf: Psf, energy_true: Axis, rad: Axis, offset: np.ndarray) -> np.n
 def _rings(rad: Axis) -> np.ndarray:
     """Solid angle [sr] of the rings of rad, 2 pi r dr, shape (nrad,)."""
     return 2 * np.pi * rad.center_value("rad") * rad.width.to_value("rad")
-
-
-def nearest_valid(valid: np.ndarray, x: float, y: float) -> tuple[float, float]:
-    """Row and column of the pixel with a response that is nearest to a place in pixels."""
-    rows, columns = np.nonzero(valid)
-    nearest = int(np.argmin(np.hypot(rows - y, columns - x)))
-    return float(rows[nearest]), float(columns[nearest])
-
-
-def frozen_array(name: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Read-only view of an array of this shape, float32 or float64."""
-    array = np.asarray(values)
-    array = (array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)).view()
-    if array.shape != shape:
-        raise ValueError(f"{name} map: got data of shape {array.shape}, expected {shape} from its axes and pixels")
-    array.setflags(write=False)
-    return array
-
-
-def frozen_exposure(name: str, exposure: Any, shape: tuple[int, ...]) -> u.Quantity | None:
-    """Exposure of a response in [m2 s], read-only; numbers without unit are taken as they are."""
-    if exposure is None:
-        return None
-    quantity = u.Quantity(exposure, EXPOSURE_UNIT) if not isinstance(exposure, u.Quantity) else exposure
-    values = quantity.value if quantity.unit == EXPOSURE_UNIT else quantity.to_value(EXPOSURE_UNIT)
-    return u.Quantity(frozen_array(f"exposure of the {name}", values, shape), EXPOSURE_UNIT, copy=False)
