@@ -14,6 +14,7 @@ from gammapy_hli.tools.fit_checks import (
     check_minos,
     make_nuisances,
     minos_problems,
+    names_elsewhere,
     nuisance_problems,
     range_problem,
     sources_of,
@@ -93,6 +94,7 @@ class FitTool(Tool):
             for step, reduction in zip(steps, reductions, strict=True)
         }
         self._inputs = inputs
+        self._elsewhere = names_elsewhere(self, inputs["models"], reductions)
         self._nuisances = make_nuisances(self, names)
 
     def finish(self) -> Any:
@@ -104,6 +106,7 @@ class FitTool(Tool):
             self._inputs["models"],
             energy_range=self.energy_range,
             nuisances=self._nuisances,
+            elsewhere=self._elsewhere,
             stack=self.stack,
             tolerance=self.tolerance,
             strategy=self.strategy,

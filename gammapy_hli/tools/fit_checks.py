@@ -106,6 +106,17 @@ def make_nuisances(tool: Any, datasets_by_step: dict[str, tuple[str, ...]]) -> t
     return tuple(made)
 
 
+def names_elsewhere(tool: Any, models: Any, reductions: Sequence[Any]) -> tuple[str, ...]:
+    """Names of datasets that models name and that the fit need not have: of other reductions, or runs left out."""
+    left_out = [name for reduction in reductions for name in getattr(reduction, "dropped", {})]
+    if tool.owner is None or not tool_slots(type(tool.root)):
+        return tuple(left_out)
+    own = sources_of(tool, "datasets")
+    others = [step for step in wire(tool.root).steps if step.partition("@")[0] == "reduction" and step not in own]
+    named = dict.fromkeys(name for model in models for name in model.datasets_names or ())
+    return (*left_out, *(name for name in named if _may_be_dataset(tool.root, others, name)))
+
+
 # -- minos ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 Spectra are grouped here; map_compile.py beside it makes the terms of maps.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -183,6 +183,17 @@ def require_unique_names(datasets: Sequence[AnyDataset]) -> None:
             "Give reductions labels (reduction@hess, reduction@magic), which stand before the run number, or take runs "
             "that differ."
         )
+
+
+def require_known_datasets(models: Iterable[Any], names: Collection[str], elsewhere: Collection[str] = ()) -> None:
+    """Raise InputError where a model is for a dataset that is nowhere, which a misspelt name would be."""
+    for model in models:
+        unknown = [name for name in model.datasets_names or () if name not in names and name not in elsewhere]
+        if unknown:
+            raise InputError(
+                f"model {model.name!r} is for dataset {unknown[0]!r}, which is not there."
+                f"{did_you_mean(unknown[0], names)} The datasets are {', '.join(names) or 'none'}."
+            )
 
 
 def _seen_datasets(model: Any, datasets: Sequence[AnyDataset]) -> tuple[int, ...]:

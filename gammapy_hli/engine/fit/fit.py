@@ -1,7 +1,7 @@
 """Fits models to datasets: compile, minimize, judge; the one call that tools and users make."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,14 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.datasets.stack import stack as stack_datasets
-from gammapy_hli.engine.fit.compile import EnergyRange, compile, require_unique_names
+from gammapy_hli.engine.fit.compile import EnergyRange, compile, require_known_datasets, require_unique_names
 from gammapy_hli.engine.fit.goodness import measure_goodness
 from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
 from gammapy_hli.engine.fit.map_compile import EvaluatorCache
 from gammapy_hli.engine.fit.map_rounds import settle
 from gammapy_hli.engine.fit.minimum import FLAT, Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
+from gammapy_hli.engine.fit.second_start import default_start, is_doubtful
 from gammapy_hli.engine.models.nuisance import Nuisance, check_nuisances, copy_nuisances
 from gammapy_hli.engine.models.of_sum import models_of_sum
 from gammapy_hli.engine.models.parameter import Parameter
@@ -37,6 +38,7 @@ def fit(
     *,
     energy_range: EnergyRange | None = None,
     nuisances: Sequence[Nuisance] = (),
+    elsewhere: Collection[str] = (),
     stack: bool = False,
     tolerance: float = 0.1,
     strategy: int = 1,
@@ -55,6 +57,8 @@ def fit(
         Reconstructed energies to fit: bins that lie entirely inside.
     nuisances : sequence of Nuisance
         Norms and energy scales of instruments; they stay as they are, the result holds copies.
+    elsewhere : collection of str
+        Names of datasets that models may name although this fit does not look at them.
     stack : bool
         Fit the sum of the datasets, with one background model for it in place of those of maps that are added.
     tolerance, strategy, max_calls, retries
@@ -79,33 +83,72 @@ def fit(
     """
     datasets = tuple(datasets)
     fitted = fitted_datasets(datasets, stack)
+    require_known_datasets(models, {dataset.name: None for dataset in (*datasets, *fitted)}, elsewhere)
     if stack:
         models = models_of_sum(models, [dataset.name for dataset in datasets], STACKED)
     nuisances = tuple(nuisances)
     check_nuisances(nuisances, [dataset.name for dataset in fitted])
-    cache: EvaluatorCache = {}
-    likelihood = compile(fitted, models, energy_range=energy_range, nuisances=nuisances, cache=cache)
     options = MinuitOptions(tolerance=tolerance, strategy=strategy, max_calls=max_calls, retries=retries)
-
-    def recompile(last: Likelihood, found: Minimum) -> Likelihood:
-        moved, shifted, _ = apply_minimum(last, models, found, nuisances)
-        return compile(fitted, moved, energy_range=energy_range, nuisances=shifted, cache=cache)
-
-    moving = bool(likelihood.rough.any())
-    early_minos = () if moving else minos
-    minimum = minimize(likelihood, options, minos=early_minos)
-    while minimum.status == FLAT:
-        # a break between equal indices, or the index of a source without flux, has an influence once the others moved
-        moved = recompile(likelihood, minimum)
-        again = minimize(moved, options, minos=early_minos)
-        if again.status == FLAT and not again.stat < minimum.stat - SMALL_GAIN:
-            break
-        likelihood, minimum = moved, replace(again, n_evaluations=minimum.n_evaluations + again.n_evaluations)
-    if moving:
-        likelihood, minimum = settle(likelihood, minimum, recompile, lambda last: refine(last, options))
-        minimum = with_minos(likelihood, minimum, options, minos)
+    problem = _Problem(fitted, nuisances, energy_range, options, tuple(minos))
+    likelihood, minimum = problem.solve(models)
+    if retries and is_doubtful(likelihood, minimum):
+        likelihood, minimum = problem.solve_otherwise(models, likelihood, minimum)
     result = make_result(likelihood, models, minimum, nuisances)
     return replace(result, stack=stack, energy_range_TeV=_bounds_in_tev(energy_range))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """All that a fit is made of but for its starting values."""
+
+    datasets: tuple[AnyDataset, ...]
+    nuisances: tuple[Nuisance, ...]
+    energy_range: EnergyRange | None
+    options: MinuitOptions
+    minos: tuple[str, ...]
+    cache: EvaluatorCache = field(default_factory=dict)
+
+    def compile(self, models: Models, nuisances: tuple[Nuisance, ...]) -> Likelihood:
+        return compile(self.datasets, models, energy_range=self.energy_range, nuisances=nuisances, cache=self.cache)
+
+    def solve(self, models: Models) -> tuple[Likelihood, Minimum]:
+        """The last likelihood and its minimum, from the values that the models have."""
+        likelihood = self.compile(models, self.nuisances)
+
+        def recompile(last: Likelihood, found: Minimum) -> Likelihood:
+            return self.compile(*apply_minimum(last, models, found, self.nuisances)[:2])
+
+        moving = bool(likelihood.rough.any())
+        early_minos = () if moving else self.minos
+        minimum = minimize(likelihood, self.options, minos=early_minos)
+        while minimum.status == FLAT:
+            # a break between equal indices, or the index of a source without flux, counts once the others have moved
+            moved = recompile(likelihood, minimum)
+            again = minimize(moved, self.options, minos=early_minos)
+            if again.status == FLAT and not again.stat < minimum.stat - SMALL_GAIN:
+                break
+            likelihood, minimum = moved, replace(again, n_evaluations=minimum.n_evaluations + again.n_evaluations)
+        if moving:
+            likelihood, minimum = settle(likelihood, minimum, recompile, lambda last: refine(last, self.options))
+            minimum = with_minos(likelihood, minimum, self.options, self.minos)
+        return likelihood, minimum
+
+    def solve_otherwise(self, models: Models, likelihood: Likelihood, minimum: Minimum) -> tuple[Likelihood, Minimum]:
+        """The same from the defaults of the spectra, where that leads to a fit that can be used."""
+        other = default_start(models)
+        if other is None:
+            return likelihood, minimum
+        again, found = self.solve(other)
+        n_evaluations = minimum.n_evaluations + found.n_evaluations
+        gain = -SMALL_GAIN if minimum.success else SMALL_GAIN
+        if not (found.success and found.stat < minimum.stat + gain):
+            return likelihood, replace(minimum, n_evaluations=n_evaluations)
+        attempts = (*minimum.attempts, f"starting values of the models: {minimum.status}", *found.attempts)
+        message = (
+            f"{found.message} It was started from the defaults of the model types: the starting values of the models "
+            f"lead to a statistic of {minimum.stat:.6g} ({minimum.status})."
+        )
+        return again, replace(found, attempts=attempts, message=message, n_evaluations=n_evaluations)
 
 
 def fitted_datasets(datasets: Iterable[AnyDataset], stack: bool) -> tuple[AnyDataset, ...]:

@@ -46,6 +46,8 @@ class Contour:
         The region holds the same probability as ``n_sigma`` of a normal distribution in one dimension.
     x, y : arrays (n,)
         Empty where no closed line was found.
+    message : str
+        Why there is none, and what to try; '' where there is one.
     """
 
     x_name: str
@@ -53,6 +55,7 @@ class Contour:
     n_sigma: float
     x: Array
     y: Array
+    message: str = ""
 
 
 def stat_profile(
@@ -108,9 +111,14 @@ def stat_contour(
     Raises
     ------
     InputError
-        A parameter is not free.
+        A parameter is not free, or one is named twice.
     """
     x_place, y_place = _place(likelihood, x_name), _place(likelihood, y_name)
+    if x_place == y_place:
+        raise InputError(f"a contour needs two parameters; got {x_name} twice")
+    if not minimum.success:
+        reason = f"there is no contour around a minimum that cannot be used ({minimum.status}): {minimum.message}"
+        return Contour(x_name, y_name, n_sigma, np.zeros(0), np.zeros(0), reason)
     function = ScaledStatistic(likelihood, _steps(minimum))
     minuit = prepare_minuit(function, minimum.theta, MinuitOptions())
     minuit.migrad()
@@ -118,12 +126,17 @@ def stat_contour(
         points = np.asarray(
             minuit.mncontour(x_name, y_name, cl=float(n_sigma) if n_sigma >= 1 else _content(n_sigma), size=n_points)
         )
-    except (RuntimeError, ValueError):
-        points = np.zeros((0, 2))
+        message = "" if len(points) else "Minuit found no closed line"
+    except (RuntimeError, ValueError) as error:
+        points, message = np.zeros((0, 2)), f"Minuit found no closed line ({error})"
     points = points.reshape(-1, 2)
-    return Contour(
-        x_name, y_name, n_sigma, points[:, 0] * function.scale[x_place], points[:, 1] * function.scale[y_place]
-    )
+    if message:
+        message = (
+            f"{message} at {n_sigma:g} sigma around {x_name} and {y_name}: they may run into bounds or be correlated "
+            "too strongly. Try a smaller n_sigma, or stat_profile of each."
+        )
+    x, y = points[:, 0] * function.scale[x_place], points[:, 1] * function.scale[y_place]
+    return Contour(x_name, y_name, n_sigma, x, y, message)
 
 
 def _content(n_sigma: float) -> float:

@@ -12,9 +12,12 @@ from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.fit.minuit import minimize
 from gammapy_hli.engine.fit.scan import stat_contour, stat_profile
+from gammapy_hli.engine.fit.second_start import default_start
 from gammapy_hli.engine.fit.start import nearer_start
+from gammapy_hli.engine.models.prior import Prior
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.cutoff import ExpCutoffPowerLawSpectralModel
+from gammapy_hli.engine.models.spectral.log_parabola import LogParabolaSpectralModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 
 TRUTH = {"index": 2.3, "amplitude": 3e-12}
@@ -160,8 +163,42 @@ def test_two_parameters_that_cannot_be_told_apart_are_named(exact):
 
 def test_failed_attempts_are_recorded(exact):
     result = fit([exact], Models(power_law(amplitude=1e-9, index=0.5)), max_calls=3, retries=1)
-    assert len(result.attempts) == 2
+    assert len(result.attempts) >= 2
     assert "calls" in result.attempts[0]
+
+
+@pytest.mark.parametrize("make", [
+    lambda: power_law(index=-25.0),
+    lambda: SkyModel("crab", LogParabolaSpectralModel(amplitude=3e-12, reference=1, alpha=-10, beta=0.1)),
+], ids=["pl", "lp"])  # fmt: skip
+def test_a_start_that_leads_to_a_plateau_is_left_for_the_defaults(exact, make):
+    result = fit([exact], Models(make()))
+    assert result.success
+    assert result.stat == pytest.approx(0, abs=1e-6)
+    assert "started from the defaults of the model types" in result.message
+    assert any(text.startswith("starting values of the models") for text in result.attempts)
+    alone = fit([exact], Models(make()), retries=0)
+    assert alone.stat > result.stat + 5
+
+
+def test_the_other_start_stays_inside_bounds_and_priors():
+    models = Models(power_law(index=-5.0, amplitude=1.0))
+    index, amplitude = (models.parameter(f"crab.spectral.{name}") for name in ("index", "amplitude"))
+    index.prior = Prior("GaussianPrior", {"mu": 2.7, "sigma": 0.1})
+    amplitude.min = 1e-11
+    other = default_start(models)
+    assert other.parameter("crab.spectral.index").value == 2.7
+    assert other.parameter("crab.spectral.amplitude").value == 1e-11
+    index.frozen = amplitude.frozen = True
+    assert default_start(models) is None
+
+
+def test_a_model_for_a_dataset_that_is_nowhere_is_an_error(toy_counts):
+    models = Models(SkyModel("crab", PowerLawSpectralModel(**TRUTH), datasets_names=["one", "tow"]))
+    datasets = [toy_counts(Models(power_law()), name=name) for name in ("one", "two")]
+    with pytest.raises(InputError, match=r"model 'crab' is for dataset 'tow', which is not there\. Did you mean 'two'"):
+        fit(datasets, models)
+    assert fit(datasets, models, elsewhere=["tow"]).n_free == 2
 
 
 def test_a_cutoff_where_there_is_none_stays_small(exact):
@@ -216,6 +253,28 @@ def test_contour_lies_on_one_level(toy_counts):
     contour = stat_contour(likelihood, minimum, *likelihood.free, n_points=12)
     stat = [likelihood.stat(np.array(pair)) - minimum.stat for pair in zip(contour.x, contour.y, strict=True)]
     np.testing.assert_allclose(stat, 2.2957, atol=0.05)  # 68.27 % of two parameters together
+
+
+def test_a_contour_that_cannot_be_closed_says_why(toy_counts):
+    models = Models(power_law())
+    models.parameter("crab.spectral.index").max = 2.3001  # close by: the line would run out of the bounds
+    dataset = toy_counts(models)
+    likelihood = compile([dataset], models)
+    minimum = minimize(likelihood)
+    contour = stat_contour(likelihood, minimum, *likelihood.free, n_sigma=3, n_points=8)
+    assert (len(contour.x) > 0) == (contour.message == "")
+    with pytest.raises(InputError, match=r"crab\.spectral\.index twice"):
+        stat_contour(likelihood, minimum, likelihood.free[0], likelihood.free[0])
+
+
+def test_a_contour_of_a_failed_fit_is_empty_with_its_reason(exact):
+    twins = Models([power_law(), power_law("twin")])
+    twins.link("twin.spectral.index", "crab.spectral.index")
+    likelihood = compile([exact], twins)
+    minimum = minimize(likelihood)
+    contour = stat_contour(likelihood, minimum, "crab.spectral.amplitude", "twin.spectral.amplitude", n_points=8)
+    assert len(contour.x) == 0
+    assert "no covariance" in contour.message
 
 
 def test_goodness_counts_bins_and_warns_of_few_counts(toy_counts):
