@@ -53,7 +53,7 @@ def propose_on_radius(survey: StoreSurvey) -> Choice:
     if survey.rad_max is not None:
         return Choice(f"{survey.rad_max:g} deg", "the cut that the point-like responses were made for")
     if survey.psf_radius is not None:
-        radius = math.ceil(100 * 1.1 * survey.psf_radius) / 100
+        radius = math.ceil(round(110 * survey.psf_radius, 6)) / 100
         return Choice(
             f"{radius:g} deg", f"for a point source; the PSF holds 68 % in {survey.psf_radius:.2f} deg at 1 TeV"
         )

@@ -140,8 +140,11 @@ def find_target(written: str, objects: Sequence[Target]) -> Target:
     InputError
         It is neither, with what it could be.
     """
-    for target in objects:
-        if _folded(target.name) == _folded(written):
+    named = [target for target in objects if _folded(target.name) == _folded(written)]
+    if not named and any(letter.isalpha() for letter in written):
+        named = [target for target in objects if _folded(target.name).startswith(_folded(written))]
+    for target in named:
+        if len(named) == 1 or _folded(target.name) == _folded(written):
             if not target.has_position:
                 raise InputError(
                     f"target '{target.name}': its files tell no position; give one, \"83.63 deg, 22.01 deg\""

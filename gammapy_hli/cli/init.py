@@ -16,6 +16,7 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_parser, split
 from gammapy_hli.cli.config_parts import check_target, showed_help, write_output
+from gammapy_hli.run.outdir import is_ours
 
 QUESTIONS = {
     "datastore": ("FOLDER", "Data store", "folder with hdu-index.fits.gz"),
@@ -188,7 +189,7 @@ def _write(asker: Asker, arguments: Arguments) -> int:
         settle("model", "model", simple, lambda text: _one_of(text, proposal.MODELS))
     file = f"{first_config.source_name(found)}-{kind}.yaml"
     output = asker.settle("output", file, "the configuration", _new_file(arguments.flags.overwrite))
-    outdir = asker.flags.outdir or Path(output).stem
+    outdir = asker.flags.outdir or _free_folder(Path(output).stem)
     answers = first_config.Answers(datastore=written, outdir=outdir, reasons=reasons, **settled)
     options = first_config.first_options(found, answers)
     analysis = resolve(Analysis, [PythonSource(options)], complete=True).build()
@@ -252,6 +253,12 @@ def _above(low: str) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def _free_folder(name: str) -> str:
+    """A folder for results: of that name, unless it is there and holds something else."""
+    is_free = not Path(name).exists() or is_ours(Path(name))
+    return name if is_free else f"{name}-analysis"
 
 
 def _new_file(may_replace: bool) -> Callable[[str], str]:
