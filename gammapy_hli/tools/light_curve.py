@@ -172,20 +172,20 @@ class LightCurveTool(Tool):
         else:
             tell_empty = chosen == "selection" and cut.intervals_are_asked
             found = time_bins.bins_of_intervals(datasets, cut.intervals, tell_empty=tell_empty)
-        if chosen == "adaptive":
+        if chosen == "adaptive" and not any(hasattr(dataset, "geometry") for dataset in datasets):
             return time_blocks.adaptive_bins(datasets, found, self.significance, self.energy_edges)
-        if chosen == "bayesian-blocks":
-            return time_blocks.block_bins(
-                datasets,
-                self._fit.models,
-                self._source,
-                found,
-                false_alarm=self.false_alarm,
-                energy_edges=self.energy_edges,
-                per_interval=self.per_interval,
-                energy_range=self._fit.energy_range,
-                nuisances=self._fit.nuisances,
+        held: dict[str, Any] = {
+            "energy_edges": self.energy_edges,
+            "energy_range": self._fit.energy_range,
+            "nuisances": self._fit.nuisances,
+        }
+        if chosen == "adaptive":
+            return time_blocks.adaptive_map_bins(
+                datasets, self._fit.models, self._source, found, self.significance, **held
             )
+        if chosen == "bayesian-blocks":
+            more = {"false_alarm": self.false_alarm, "per_interval": self.per_interval}
+            return time_blocks.block_bins(datasets, self._fit.models, self._source, found, **more, **held)
         return found
 
     def _asked_intervals(self) -> Any:

@@ -4,22 +4,73 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.map_stack import stack_maps
 from gammapy_hli.engine.datasets.stack import stack
 from gammapy_hli.engine.estimate.time_bins import TimeBins
+from gammapy_hli.engine.fit.compile import compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset
+from gammapy_hli.engine.fit.map_compile import is_background
 from gammapy_hli.engine.models.nuisance import Nuisance, held_nuisances, nuisances_of_sum
+from gammapy_hli.engine.models.sky_model import Models
 
 PerInterval = Literal["joint", "stack"]
 
 
 def interval_datasets(
-    datasets: Sequence[AnyDataset], bins: TimeBins, number: int, per_interval: PerInterval
+    datasets: Sequence[AnyDataset], bins: TimeBins, number: int, per_interval: PerInterval, models: Models
 ) -> tuple[AnyDataset, ...]:
-    """The datasets of one interval that have data, or with "stack" their sum."""
+    """The datasets of one interval that have data, or with "stack" their sum.
+
+    The sum of maps has the sum of their backgrounds as the background models of each make them; `models_for` then
+    leaves these models out.
+    """
     group = [datasets[k] for k in bins.members[number] if _has_data(datasets[k])]
-    return tuple(group if per_interval == "joint" else _stacked(group, f"interval-{bins.names[number]}"))
+    if per_interval == "joint":
+        return tuple(group)
+    return tuple(_stacked([_with_background(each, models) for each in group], f"interval-{bins.names[number]}"))
+
+
+def models_for(models: Models, datasets: Sequence[AnyDataset], per_interval: PerInterval) -> Models:
+    """The models that are for these datasets; no background models where `interval_datasets` used them.
+
+    Raises
+    ------
+    InputError
+        A source is for some datasets only, and these are sums.
+    """
+    names = {dataset.name for dataset in datasets}
+    chosen = []
+    for model in models:
+        wanted = set(model.datasets_names or ())
+        if per_interval == "joint":
+            if not wanted or wanted & names:
+                chosen.append(model.name)
+        elif not is_background(model):
+            if wanted:
+                listed = ", ".join(sorted(wanted))
+                raise InputError(
+                    f"source {model.name!r} is for the datasets {listed} only, which sums do not keep apart; fit the "
+                    "datasets of an interval jointly (per_interval: joint)"
+                )
+            chosen.append(model.name)
+    return models.subset(chosen)
+
+
+def _with_background(dataset: AnyDataset, models: Models) -> AnyDataset:
+    """A map with its background as its background models make it; any other dataset as it is."""
+    if not isinstance(dataset, MapDataset) or dataset.statistic != "cash":
+        return dataset
+    own = [
+        model
+        for model in models
+        if is_background(model) and (not model.datasets_names or dataset.name in model.datasets_names)
+    ]
+    if not own:
+        return dataset
+    likelihood = compile([dataset], Models(own))
+    return replace(dataset, background=likelihood.background(likelihood.theta0)[dataset.name])
 
 
 def interval_nuisances(
@@ -65,4 +116,5 @@ def _stacked(group: list[AnyDataset], name: str) -> list[AnyDataset]:
 
 
 def _has_data(dataset: Any) -> bool:
-    return bool(dataset.mask_safe.any()) and getattr(dataset, "counts_off", 0) is not None
+    mask = dataset.mask_safe
+    return (mask is None or bool(mask.any())) and getattr(dataset, "counts_off", 0) is not None

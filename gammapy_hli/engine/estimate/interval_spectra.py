@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import HliError, InputError
 from gammapy_hli.engine.datasets.digest import digest
 from gammapy_hli.engine.estimate.correlation import correlate
-from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets, interval_nuisances
+from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets, interval_nuisances, models_for
 from gammapy_hli.engine.estimate.time_bins import TimeBins
 from gammapy_hli.engine.fit.compile import EnergyRange
 from gammapy_hli.engine.fit.fit import fit
@@ -146,9 +146,13 @@ def interval_works(
     """What is to be fitted, interval by interval."""
     free = spectral_models(models, source)
     for k, name in enumerate(bins.names):
-        used = interval_datasets(datasets, bins, k, per_interval)
+        used = interval_datasets(datasets, bins, k, per_interval, models)
+        here = models_for(free, used, per_interval)
+        if source not in here:  # it is for other datasets
+            yield IntervalWork(name, (), free, source, energy_range)
+            continue
         held = interval_nuisances(nuisances, datasets, bins, {k: used})
-        yield IntervalWork(name, used, free, source, energy_range, held)
+        yield IntervalWork(name, used, here, source, energy_range, held)
 
 
 def fit_interval(work: IntervalWork) -> IntervalFit:

@@ -5,7 +5,6 @@ interval, variability.py what the curve tells.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import astropy.units as u
@@ -13,22 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.estimate.curve_bins import (
-    CurveBins,
-    collect_bins,
-    constant_statistic,
-    join_bins,
-    solve_curve,
-)
+from gammapy_hli.engine.estimate.curve_bins import constant_statistic, solve_curve
 from gammapy_hli.engine.estimate.folding import Folding, fold_curve
-from gammapy_hli.engine.estimate.interval_datasets import PerInterval, interval_datasets, interval_nuisances
-from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, collect_spectra, interval_models
+from gammapy_hli.engine.estimate.interval_bins import CurveSetting, band_edges, interval_bins, reference_spectrum
+from gammapy_hli.engine.estimate.interval_datasets import PerInterval
+from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, collect_spectra
 from gammapy_hli.engine.estimate.periodogram import PeriodogramPlan, make_periodogram
 from gammapy_hli.engine.estimate.time_bins import TimeBins, bins_by_run
 from gammapy_hli.engine.estimate.variability import measure_variability
-from gammapy_hli.engine.fit.compile import EnergyRange, compile
+from gammapy_hli.engine.fit.compile import EnergyRange
 from gammapy_hli.engine.fit.likelihood import AnyDataset
-from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.products.light_curve import DAY, MJD_OF_CLOCK, LightCurve
@@ -102,12 +95,12 @@ def estimate_light_curve(
         raise InputError("a light curve needs at least one dataset; there is none")
     model: Any = models[source]
     bins = bins_by_run(datasets) if bins is None else bins
-    edges = _band_edges(datasets[0].energy, energy_edges)
+    edges = band_edges(datasets[0].energy, energy_edges)
     n_time, n_energy = len(bins), len(edges) - 1
-    setting = _Setting(models, source, edges, per_interval, energy_range, tuple(nuisances))
-    flat = _flat_bins(datasets, bins, setting, fits)
+    setting = CurveSetting(models, source, edges, per_interval, energy_range, tuple(nuisances))
+    flat = interval_bins(datasets, bins, setting, fits)
     best, columns = solve_curve(flat, n_time * n_energy, n_sigma, n_sigma_ul)
-    reference: dict[str, Any] = _reference(model.spectral, edges)
+    reference: dict[str, Any] = reference_spectrum(model.spectral, edges)
     grid = {name: values.reshape(n_time, n_energy) for name, values in columns.items()}
     grid["exposure"] = grid["exposure"] / (reference["ref_flux"] * 1e4)
     time = {"time_min": bins.start, "time_max": bins.stop, "livetime": _livetimes(datasets, bins)}
@@ -135,79 +128,7 @@ def estimate_light_curve(
     return LightCurve(source=source, n_sigma=n_sigma, n_sigma_ul=n_sigma_ul, **reference, **rows, **parts)
 
 
-# -- what is solved ----------------------------------------------------------------------------------------------------
-
-
-def _band_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
-    return axis.edges[[0, -1]] if wanted is None else axis.group(wanted)[0]
-
-
-def _band_of_bin(axis: Axis, edges: u.Quantity) -> Index:
-    """For each reconstructed bin the band that its center belongs to, -1 for none."""
-    place = np.searchsorted(edges.to_value("TeV"), axis.center_value("TeV"), side="right") - 1
-    return np.where((place >= 0) & (place < len(edges) - 1), place, -1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Setting:
-    """What is the same for all intervals."""
-
-    models: Models
-    source: str
-    edges: u.Quantity
-    per_interval: PerInterval
-    energy_range: EnergyRange | None
-    nuisances: tuple[Nuisance, ...]
-
-    @property
-    def n_energy(self) -> int:
-        return len(self.edges) - 1
-
-    def ref_flux(self, models: Models) -> Array:
-        """Flux of the source in the bands by some models."""
-        return _reference(models[self.source].spectral, self.edges)["ref_flux"]
-
-
-def _flat_bins(
-    datasets: Sequence[AnyDataset], bins: TimeBins, setting: _Setting, fits: Sequence[IntervalFit] | None
-) -> CurveBins:
-    """The bins of all intervals; with fits each interval has its own spectrum, as a factor on the common one."""
-    groups = {k: interval_datasets(datasets, bins, k, setting.per_interval) for k in range(len(bins))}
-
-    def collected(chosen: Sequence[int], own: Models) -> CurveBins:
-        used = tuple(dataset for k in chosen for dataset in groups[k])
-        held = interval_nuisances(setting.nuisances, datasets, bins, {k: groups[k] for k in chosen})
-        likelihood = compile(used, own, energy_range=setting.energy_range, nuisances=held)
-        interval = np.array([k for k in chosen for _ in groups[k]], dtype=np.intp)
-        bands = [_band_of_bin(dataset.energy, setting.edges) for dataset in used]
-        return collect_bins(likelihood, setting.source, interval, bands, setting.n_energy)
-
-    if fits is None:
-        return collected(range(len(bins)), setting.models)
-    common = setting.ref_flux(setting.models)
-    parts = []
-    for k, own in enumerate(interval_models(setting.models, setting.source, fits)):
-        if groups[k]:
-            factor = common / setting.ref_flux(own)
-            parts.append(collected([k], own).scaled(np.tile(factor, len(bins))))
-    return join_bins(parts) if parts else collected([], setting.models)
-
-
 # -- what is told ------------------------------------------------------------------------------------------------------
-
-
-def _reference(spectral: Any, edges: u.Quantity) -> dict[str, Array]:
-    """Energies of the bands and the reference spectrum there."""
-    low, high = edges[:-1], edges[1:]
-    center = np.sqrt(low * high)
-    return {
-        "e_ref": center.to_value("TeV"),
-        "e_min": low.to_value("TeV"),
-        "e_max": high.to_value("TeV"),
-        "ref_dnde": spectral(center).to_value("cm-2 s-1 TeV-1"),
-        "ref_flux": spectral.integral(low, high).to_value("cm-2 s-1"),
-        "ref_eflux": spectral.energy_flux(low, high).to_value("TeV cm-2 s-1"),
-    }
 
 
 def _livetimes(datasets: Sequence[AnyDataset], bins: TimeBins) -> Array:

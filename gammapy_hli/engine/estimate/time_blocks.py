@@ -10,21 +10,26 @@ import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.engine.estimate.interval_bins import CurveSetting, band_edges, interval_bins
 from gammapy_hli.engine.estimate.interval_datasets import PerInterval
 from gammapy_hli.engine.estimate.light_curve import estimate_light_curve
 from gammapy_hli.engine.estimate.time_bins import TimeBins, merge_bins
 from gammapy_hli.engine.fit.compile import EnergyRange
 from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
+from gammapy_hli.engine.stats.norm_solver import solve_norms
 from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
 
 Array = NDArray[np.float64]
 
 
 def adaptive_bins(
-    datasets: Sequence[Any], bins: TimeBins, significance: float, energy_edges: u.Quantity | None = None
+    datasets: Sequence[Any],
+    bins: TimeBins,
+    significance: float,
+    energy_edges: u.Quantity | None = None,
 ) -> TimeBins:
-    """Intervals that each end as soon as the excess has a significance; the last one may not reach it.
+    """Intervals of spectra that each end as soon as the excess has a significance; the last one may not reach it.
 
     The significance is that of the summed counts (Li & Ma 1983, eq. 17; of the likelihood ratio where the background is
     known), inside the safe range and between the outer edges.
@@ -36,6 +41,35 @@ def adaptive_bins(
             first.append(k)
             total = np.zeros(3)
         total = total + counts
+    return merge_bins(bins, first)
+
+
+def adaptive_map_bins(
+    datasets: Sequence[Any],
+    models: Models,
+    source: str,
+    bins: TimeBins,
+    significance: float,
+    *,
+    energy_edges: u.Quantity | None = None,
+    energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
+) -> TimeBins:
+    """As `adaptive_bins` for maps, whose pixels are not alike.
+
+    The significance is the root of the test statistic of the source, in one band between the outer edges.
+    """
+    edges = band_edges(datasets[0].energy, energy_edges)[[0, -1]]
+    setting = CurveSetting(models, source, edges, "joint", energy_range, tuple(nuisances))
+    flat = interval_bins(datasets, bins, setting, None)
+    first = [0]
+    for k in range(1, len(bins)):
+        used = (flat.point >= first[-1]) & (flat.point < k)
+        problem = flat.take(np.zeros_like(flat.point), used).problems(1)
+        best = solve_norms(problem)
+        found = np.sqrt(np.maximum(problem.stat(np.zeros(1)) - best.stat, 0.0)) * np.sign(best.norm)
+        if found[0] >= significance:
+            first.append(k)
     return merge_bins(bins, first)
 
 
