@@ -49,6 +49,8 @@ def main(argv: list[str]) -> int:
     asker = Asker(arguments.flags, is_terminal=sys.stdin.isatty())
     check_target(arguments.flags)
     asker.refuse_silence()
+    if asker.is_terminal and not arguments.flags.yes:
+        tell("An empty line takes what stands in brackets; ctrl-C leaves without writing anything.\n")
     return _write(asker, arguments)
 
 
@@ -121,8 +123,8 @@ class Asker:
 
     def ask(self, name: str, proposed: str | None, why: str) -> str:
         """One question on the terminal; an empty line takes the proposal."""
-        shown = f" [{proposed}]" if proposed is not None else ""
-        print(f"{QUESTIONS[name][1]}{shown}  ({why}): ", end="", file=sys.stderr, flush=True)
+        shown = f"[{proposed}] " if proposed is not None else ""
+        print(f"{QUESTIONS[name][1]}: {why}\n  {shown}> ", end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
         if not line:
             raise UsageError("the questions were left before the last one; nothing is written")

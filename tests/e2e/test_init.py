@@ -126,7 +126,7 @@ def test_questions_on_a_terminal_are_asked_until_the_answer_is_right(here):
     answers = ["", "crap", "crab", "", "", "rng", "wobble", "", "", "", "", "typed.yaml"]
     told, code = typed([sys.executable, "-m", "gammapy_hli", "init"], answers)
     assert code == 0, told
-    assert "Data store [store]" in told
+    assert "[store] > " in told
     assert "is no object of the store and no position. Did you mean 'crab'?" in told
     assert "'rng' is not allowed." in told
     assert "typed.yaml is written" in told
@@ -153,7 +153,7 @@ def typed(command, answers):
         except OSError:  # the other end is closed
             break
         shown += piece
-        if waiting and shown.endswith("): "):
+        if waiting and shown.endswith("> "):
             line = waiting.pop(0)
             os.write(master, line.encode() if line == "\x04" else f"{line}\n".encode())
             shown += "\n"
