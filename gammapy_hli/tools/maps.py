@@ -40,7 +40,10 @@ class MapsTool(Tool):
     limits = Bool(False, help="Also upper limits of excess and ts flux, and asymmetric errors of the excess.")
     n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
     n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.")
-    ts_index = Float(2, help="Photon index of the point source that the ts map looks for.")
+    ts_index = Float(2, help="Photon index of the point source that the ts map looks for, and of fluxes of the excess.")
+    flux_maps = Bool(
+        True, help="Also files of gammapy's FluxMaps, flux_maps_excess.fits and flux_maps_ts.fits, for these products."
+    )
     ts_kernel_width = Quantity("0.6 deg", unit="deg", above="0 deg", help="Width of its kernel.")
 
     def check(self) -> Iterable[Problem]:
@@ -62,17 +65,22 @@ class MapsTool(Tool):
         from gammapy_hli.engine.products.map_set import MapSet  # late: loads numpy and astropy
 
         maps: dict[str, Any] = {}
+        fluxes: dict[str, Any] = {}
         if {"excess", "significance"} & set(self.products):
-            maps |= self._excess_maps()
+            maps |= self._excess_maps(fluxes)
         if "residual" in self.products:
             maps |= self._residual_maps()
         if "ts" in self.products:
-            maps |= self._ts_maps()
-        return MapSet(maps, _numbers(maps))
+            maps |= self._ts_maps(fluxes)
+        return MapSet(maps, _numbers(maps), fluxes)
 
-    def _excess_maps(self) -> dict[str, Any]:
+    def _excess_maps(self, fluxes: dict[str, Any]) -> dict[str, Any]:
+        """Maps of the excess; its flux maps are added to `fluxes`."""
         from gammapy_hli.engine.estimate.excess_map import estimate_excess_maps  # late: loads scipy
+        from gammapy_hli.engine.estimate.flux_map_set import flux_maps_of_excess
 
+        source = self._point_source()
+        has_flux = self.flux_maps and "excess" in self.products and self._dataset.exposure is not None
         found = estimate_excess_maps(
             self._dataset,
             self.correlation_radius,
@@ -81,8 +89,12 @@ class MapsTool(Tool):
             n_sigma=self.n_sigma,
             n_sigma_ul=self.n_sigma_ul,
             asymmetric=self.limits,
+            spectral=source.spectral if has_flux else None,
         )
-        wanted = set(found) if "excess" in self.products else {"significance"}
+        if has_flux:
+            fluxes["excess"] = flux_maps_of_excess(found, source, self._dataset.gti)
+        wanted = {name for name in found if not name.startswith("flux")}
+        wanted &= wanted if "excess" in self.products else {"significance"}
         if "significance" not in self.products:
             wanted -= {"significance"}
         return {name: sky_map for name, sky_map in found.items() if name in wanted}
@@ -96,17 +108,24 @@ class MapsTool(Tool):
         npred = predict_map(self._dataset, self._fit.models).npred
         return estimate_residual_maps(self._dataset, npred, self.correlation_radius, energy_edges=self.energy_edges)
 
-    def _ts_maps(self) -> dict[str, Any]:
-        from gammapy_hli.engine.estimate.ts_map import estimate_ts_maps  # late: loads scipy
-        from gammapy_hli.engine.models.build import make_spectral
+    def _point_source(self) -> Any:
+        """The source that is looked for, and whose spectrum fluxes refer to."""
+        from gammapy_hli.engine.models.build import make_spectral  # late: loads numpy and astropy
         from gammapy_hli.engine.models.sky_model import SkyModel
         from gammapy_hli.engine.models.spatial import SpatialModel
-        from gammapy_hli.engine.predict.map_total import predict_map
 
         shape = SpatialModel("point", frame=self._dataset.geometry.frame)
-        source = SkyModel("point", make_spectral("pl", index=self.ts_index), shape)
+        return SkyModel("point", make_spectral("pl", index=self.ts_index), shape)
+
+    def _ts_maps(self, fluxes: dict[str, Any]) -> dict[str, Any]:
+        """Maps of the test statistic; its flux maps are added to `fluxes`."""
+        from gammapy_hli.engine.estimate.flux_map_set import flux_maps_of_ts  # late: loads scipy
+        from gammapy_hli.engine.estimate.ts_map import estimate_ts_maps
+        from gammapy_hli.engine.predict.map_total import predict_map
+
+        source = self._point_source()
         background = None if self._fit is None else predict_map(self._dataset, self._fit.models).background
-        return estimate_ts_maps(
+        found = estimate_ts_maps(
             self._dataset,
             source,
             background,
@@ -116,6 +135,9 @@ class MapsTool(Tool):
             n_sigma=self.n_sigma,
             n_sigma_ul=self.n_sigma_ul,
         )
+        if self.flux_maps:
+            fluxes["ts"] = flux_maps_of_ts(found, source, self._dataset.gti)
+        return found
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.products.map_set import MapSet  # late: loads astropy

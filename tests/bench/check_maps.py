@@ -18,8 +18,9 @@ from gammapy_hli.engine.datasets.datasets_yaml import read_datasets
 from gammapy_hli.engine.fit.compile import compile
 from gammapy_hli.engine.geom.sky_map import SkyMap
 from gammapy_hli.engine.models.models_yaml import read_models
+from gammapy_hli.engine.products.flux_maps import FluxMaps
 
-NPRED, STAT = 1e-4, 1e-5
+NPRED, STAT, FLUX = 1e-4, 1e-5, 1e-6
 SPECTRUM = (
     "{type: PowerLawSpectralModel, parameters: [{name: index, value: 2.55}, "
     "{name: amplitude, value: 4.5e-11, unit: cm-2 s-1 TeV-1}, {name: reference, value: 1.0, unit: TeV, frozen: true}]}"
@@ -78,6 +79,7 @@ class MapQuestions:
         self.cases: dict[str, dict[str, str]] = {}
         self.own: dict[str, dict[str, Any]] = {}
         self.maps: list[str] = []
+        self.flux_maps: list[str] = []
 
     def prepare(self, name: str, analysis: Analysis) -> None:
         """Ask for all that an analysis of maps wrote."""
@@ -89,7 +91,8 @@ class MapQuestions:
             path = self.folder / f"{name.replace(' ', '-')}-{shape}.yaml"
             path.write_text(MODELS.format(spectrum=SPECTRUM, shape=text, dataset=dataset.name))
             self.ask(f"{name} {shape}", listed, path)
-        self.maps += [str(path) for path in sorted((outdir / "maps").glob("*.fits"))]
+        for path in sorted((outdir / "maps").glob("*.fits")):
+            (self.flux_maps if path.name.startswith("flux_maps_") else self.maps).append(str(path))
 
     def ask(self, name: str, listed: Path, models: Path) -> None:
         """Predicted counts and statistic, and the files of gammapy for the same."""
@@ -110,6 +113,7 @@ class MapQuestions:
             again = Path(self.cases[name]["again"])
             back = evaluate(again / "datasets.yaml", again / "models.yaml")
             rows += compare_case(f"{name}, written by gammapy", back, other)
+        rows += [compare_flux_maps(path, found["flux_maps"][path]) for path in self.flux_maps]
         return rows + [compare_map(path, found["maps"][path]) for path in self.maps]
 
 
@@ -165,6 +169,22 @@ def compare_map(path: str, other: Mapping[str, Any]) -> tuple[str, str, float, f
         0.0 if np.array_equal(own.data, theirs, equal_nan=True) else float(np.nanmax(np.abs(own.data - theirs)))
     )
     return (case, "map", difference if is_same else 1.0, 0.0, "" if is_same else json.dumps(other["unit"]))
+
+
+def compare_flux_maps(path: str, other: Mapping[str, Any]) -> tuple[str, str, float, float, str]:
+    """Row of one file of flux maps: the largest relative difference of any quantity, held or converted."""
+    case = f"{Path(path).parts[-3]} {Path(path).name}"
+    if "error" in other:
+        return (case, "reading", np.inf, 0.0, other["error"])
+    own = FluxMaps.read(path)
+    if own.gti is None or abs(own.gti.ontime.to_value("s") - other["ontime"]) > 1e-6:
+        return (case, "flux maps", 1.0, 0.0, f"ontime {other['ontime']}")
+    largest = 0.0
+    with np.load(other["arrays"]) as arrays:
+        for name in arrays.files:
+            scale = np.nanmax(np.abs(arrays[name]))
+            largest = max(largest, float(np.nanmax(np.abs(own[name].data - arrays[name])) / scale))
+        return (case, "flux maps", largest, FLUX, f"{len(arrays.files)} quantities")
 
 
 def analyses(outdir: Path, store: Path, config: Path | None) -> Sequence[tuple[str, Analysis]]:

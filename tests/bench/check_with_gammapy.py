@@ -281,7 +281,7 @@ def main() -> int:
             questions = prepare_maps(job, given.map_config.resolve())
         question, answer = job.folder / "job.json", job.folder / "result.json"
         asked: dict[str, Any] = {"cases": job.cases, "models": list(job.models), "flux_points": []}
-        asked |= {"map_cases": questions.cases, "maps": questions.maps}
+        asked |= {"map_cases": questions.cases, "maps": questions.maps, "flux_maps": questions.flux_maps}
         for path in job.flux_points:
             asked["flux_points"].append({"file": path, "models": str(Path(path).parents[1] / "fit" / "models.yaml")})
         question.write_text(json.dumps(asked))

@@ -4,11 +4,12 @@
 
 The job: ``cases``, each with a list of dataset files (a datasets.yaml, or OGIP files) and a models file, for which
 predicted counts and statistic are computed; ``models`` and ``flux_points``, files whose content is listed. The same of
-maps: ``map_cases``, whose datasets and models are written again besides, and ``maps``; their arrays go into .npz files.
+maps: ``map_cases``, whose datasets and models are written again besides, ``maps`` and ``flux_maps``; their arrays go into .npz files.
 """
 
 import json
 import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -18,7 +19,7 @@ logging.disable(logging.ERROR)  # says of every optional HDU that it is not ther
 
 import numpy as np  # noqa: E402
 from gammapy.datasets import Datasets, SpectrumDatasetOnOff  # noqa: E402
-from gammapy.estimators import FluxPoints  # noqa: E402
+from gammapy.estimators import FluxMaps, FluxPoints  # noqa: E402
 from gammapy.maps import Map  # noqa: E402
 from gammapy.modeling.models import Models  # noqa: E402
 
@@ -81,6 +82,25 @@ def read_map(path: str, folder: Path) -> dict:
     }
 
 
+def read_flux_maps(path: str, folder: Path) -> dict:
+    """Quantities of flux maps, held and converted; read where they lie, as gammapy finds the model from there."""
+    before = Path.cwd()
+    os.chdir(Path(path).parent)
+    try:
+        found = FluxMaps.read(Path(path).name)
+    finally:
+        os.chdir(before)
+    arrays = {name: getattr(found, name).data for name in found.available_quantities}
+    for sed_type in ("dnde", "flux", "eflux", "e2dnde"):
+        for end in ("", "_err", "_ul"):
+            if f"norm{end}" in found.available_quantities:
+                unit = {"dnde": "cm-2 s-1 TeV-1", "flux": "cm-2 s-1"}.get(sed_type, "TeV cm-2 s-1")
+                arrays[sed_type + end] = getattr(found, sed_type + end).quantity.to_value(unit)
+    file = folder / f"flux-{abs(hash(path))}.npz"
+    np.savez(file, **arrays)
+    return {"arrays": str(file), "ontime": found.gti.time_sum.to_value("s")}
+
+
 def list_models(path: str) -> dict:
     """Parameters with what is known of them, and the covariance."""
     models = Models.read(path)
@@ -117,6 +137,7 @@ def main(job: Path, result: Path) -> None:
         "flux_points": {one["file"]: attempt(list_flux_points, one) for one in asked["flux_points"]},
         "map_cases": {name: attempt(evaluate_maps, case) for name, case in asked["map_cases"].items()},
         "maps": {path: attempt(read_map, path, job.parent) for path in asked["maps"]},
+        "flux_maps": {path: attempt(read_flux_maps, path, job.parent) for path in asked["flux_maps"]},
     }
     result.write_text(json.dumps(found, default=float))
 

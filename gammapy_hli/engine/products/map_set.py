@@ -15,8 +15,10 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.base.yaml_reader import read_yaml
 from gammapy_hli.engine.geom.sky_map import SkyMap
+from gammapy_hli.engine.products.flux_maps import FluxMaps
 
 INDEX_FILE = "maps.yaml"
+FLUX_MAPS = "flux_maps"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,19 +30,22 @@ class MapSet(Summary):
     maps : mapping of str to SkyMap
     numbers : mapping of str to plain values
         Headline numbers, by map or by name.
+    flux_maps : mapping of str to FluxMaps
+        What was found as norms of a spectrum, by the name of the kind: "excess", "ts".
     """
 
     maps: Mapping[str, SkyMap]
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    flux_maps: Mapping[str, FluxMaps] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in self.maps:
+        for name in (*self.maps, *self.flux_maps):
             check_name(name)
-        object.__setattr__(self, "maps", MappingProxyType(dict(self.maps)))
-        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+        for name in ("maps", "numbers", "flux_maps"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (dict(self.maps), dict(self.numbers))
+        return type(self), (dict(self.maps), dict(self.numbers), dict(self.flux_maps))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,14 +74,19 @@ class MapSet(Summary):
             low, high = (facts[key] for key in ("min", "max"))
             span = "no values" if low is None else f"{low:.5g} to {high:.5g}"
             texts[name] = f"{' x '.join(map(str, sky_map.shape))}, {span} {sky_map.unit}".rstrip()
-        return texts
+        return texts | {f"flux maps of {name}": ", ".join(one.maps) for name, one in self.flux_maps.items()}
 
     def write(self, folder: Path | str) -> list[Path]:
-        """Write ``<name>.fits`` for each map and maps.yaml; gammapy's ``Map.read`` reads the maps."""
+        """Write ``<name>.fits`` for each map, ``flux_maps_<kind>.fits`` with its model, and maps.yaml.
+
+        gammapy's ``Map.read`` reads the maps, its ``FluxMaps.read`` the flux maps.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = [one.write(folder / f"{name}.fits", overwrite=True) for name, one in self.maps.items()]
-        index = {
+        for name, one in self.flux_maps.items():
+            paths += one.write(folder / f"{FLUX_MAPS}_{name}.fits")
+        index: dict[str, Any] = {
             "maps": [
                 {
                     "name": name,
@@ -89,6 +99,8 @@ class MapSet(Summary):
             ],
             "numbers": dict(self.numbers),
         }
+        if self.flux_maps:
+            index[FLUX_MAPS] = [{"name": name, "file": f"{FLUX_MAPS}_{name}.fits"} for name in self.flux_maps]
         write_text(folder / INDEX_FILE, yaml.safe_dump(index, sort_keys=False, allow_unicode=True))
         return [*paths, folder / INDEX_FILE]
 
@@ -108,9 +120,14 @@ class MapSet(Summary):
         try:
             files = {entry["name"]: Path(folder) / entry["file"] for entry in index["maps"]}
             numbers = index["numbers"]
+            fluxes = {entry["name"]: Path(folder) / entry["file"] for entry in index.get(FLUX_MAPS, ())}
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"{path}: expected 'maps', a list of name and file, and 'numbers'; got {index!r:.80}. "
                 "Run the maps step again."
             ) from error
-        return cls({name: SkyMap.read(file) for name, file in files.items()}, numbers)
+        return cls(
+            {name: SkyMap.read(file) for name, file in files.items()},
+            numbers,
+            {name: FluxMaps.read(file) for name, file in fluxes.items()},
+        )
