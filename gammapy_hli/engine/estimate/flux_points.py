@@ -136,9 +136,10 @@ def estimate_flux_points(
     numbers = [_point_of_bin(dataset.energy, edges) for dataset in datasets]
     norms = NORM_SCAN if norm_scan is None else np.asarray(norm_scan, dtype=float)
     n_points = len(edges) - 1
-    bins = _collect(likelihood, source, numbers, n_points)
+    sign, reference = upright(_reference(model.spectral, edges))
+    bins = _collect(likelihood, source, numbers, n_points, sign)
     if reoptimize and any(name not in _own_names(models, source) for name in likelihood.free):
-        scaled = ScaledSource.of(model)
+        scaled = ScaledSource.of(model, sign)
         others = [scaled if each.name == source else hold_shape(each) for each in models]
         columns = refit_norms(datasets, others, numbers, n_points, likelihood.masks, norms, n_sigma, n_sigma_ul, held)
     else:
@@ -152,7 +153,7 @@ def estimate_flux_points(
         norm_sensitivity=norm_sensitivity(bins.problems, n_sigma_sensitivity) if sensitivity else nothing,
         norm_scan=np.tile(norms, (n_points, 1)),
         counts=np.rint(bins.sum_bins(bins.counts, n_points, len(datasets))).astype(np.int64),
-        **_reference(model.spectral, edges),
+        **reference,
         **columns,
     )
     return replace(points, intrinsic=intrinsic_points(points, model.spectral, edges)) if deabsorb else points
@@ -183,7 +184,7 @@ def intrinsic_points(points: FluxPoints, spectral: SpectralModel, edges: u.Quant
             f"flux points of {points.source} cannot be de-absorbed: its spectrum, {spectral.tag}, is no product with "
             "EBLAbsorptionNormSpectralModel; write e.g. ebl: {reference: dominguez, redshift: 0.116} in it"
         )
-    return replace(points, is_intrinsic=True, **_reference(intrinsic, edges))
+    return replace(points, is_intrinsic=True, **upright(_reference(intrinsic, edges))[1])
 
 
 def _rounded_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
@@ -225,7 +226,19 @@ def _reference(spectral: Any, edges: u.Quantity) -> dict[str, Any]:
     }
 
 
-def _collect(likelihood: Likelihood, source: str, numbers: Sequence[Index], n_points: int) -> PointBins:
+def upright(reference: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    """The sign of a reference spectrum, and the spectrum with a positive flux.
+
+    Of a fit to a deficit the amplitude is negative; norms on its absolute value are negative then, as their
+    significance is, and upper limits are upper limits.
+    """
+    sign = -1.0 if np.nansum(reference["ref_flux"]) < 0 else 1.0
+    return sign, {name: sign * values if name.startswith("ref_") else values for name, values in reference.items()}
+
+
+def _collect(
+    likelihood: Likelihood, source: str, numbers: Sequence[Index], n_points: int, sign: float = 1.0
+) -> PointBins:
     """Flat bins of all datasets, those outside the points left out; on-off bins first."""
     values = likelihood.parameters.values
     with np.errstate(all="ignore"):
@@ -234,6 +247,7 @@ def _collect(likelihood: Likelihood, source: str, numbers: Sequence[Index], n_po
     parts = sorted((part.inside() for part in parts), key=lambda part: not part.is_on_off)
     names = ("point", "dataset", "counts", "off", "alpha", "background", "own", "other")
     flat = {name: np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in names}
+    flat["own"] = sign * flat["own"]
     return _point_bins(flat, sum(len(part.point) for part in parts if part.is_on_off), n_points)
 
 

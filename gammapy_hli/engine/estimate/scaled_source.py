@@ -32,15 +32,16 @@ class _ScaledBins:
 
 
 class ScaledSpectrum:
-    """``norm`` times a reference spectrum, in the shape that the likelihood wants."""
+    """``norm`` times ``sign`` times a reference spectrum, in the shape that the likelihood wants."""
 
-    def __init__(self, reference: SpectralModel):
+    def __init__(self, reference: SpectralModel, sign: float = 1.0):
         self.reference = reference
+        self.sign = sign
         self.parameters = Parameters([Parameter("norm", 1.0)])
 
     def compile(self, edges: Array) -> _ScaledBins:
         """Bound to true-energy bins [TeV]."""
-        return _ScaledBins(self.reference.bin_flux(edges, self.reference.values))
+        return _ScaledBins(self.sign * self.reference.bin_flux(edges, self.reference.values))
 
     def bin_flux(self, edges: Array, values: Array) -> Array:
         """Flux [cm-2 s-1] per bin."""
@@ -58,9 +59,10 @@ class ScaledSource:
     apply_irf: Mapping[str, bool] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: SkyModel) -> "ScaledSource":
-        """The stand-in of a source, at the values that the source has now."""
-        return cls(model.name, ScaledSpectrum(model.spectral), model.datasets_names, held_shape(model), model.apply_irf)
+    def of(cls, model: SkyModel, sign: float = 1.0) -> "ScaledSource":
+        """The stand-in of a source, at the values that the source has now; ``sign`` multiplies its spectrum."""
+        spectral = ScaledSpectrum(model.spectral, sign)
+        return cls(model.name, spectral, model.datasets_names, held_shape(model), model.apply_irf)
 
     @property
     def position(self) -> SkyCoord | None:

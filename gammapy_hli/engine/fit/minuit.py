@@ -101,7 +101,8 @@ class ScaledStatistic:
             gradient: Array | None = None
             if with_gradient:
                 stat, slope = self.likelihood.stat_and_gradient(x * self.scale)
-                gradient = np.where(np.isfinite(slope), slope, 0.0) * self.scale
+                with np.errstate(over="ignore"):  # far off Minuit is told to turn back
+                    gradient = np.where(np.isfinite(slope), slope, 0.0) * self.scale
             else:
                 stat = self.likelihood.stat(x * self.scale)
             self._last = (key, stat if np.isfinite(stat) else NOT_FINITE, gradient)

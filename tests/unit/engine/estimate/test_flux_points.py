@@ -9,14 +9,17 @@ import pytest
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.estimate.flux_points import estimate_flux_points
 from gammapy_hli.engine.fit.compile import compile
+from gammapy_hli.engine.models.nuisance import Nuisance
+from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.ebl import EBLAbsorptionNormSpectralModel
 from gammapy_hli.engine.models.spectral.ebl_table import EblTable
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 
 
-def power_law(name="crab", **values):
-    return SkyModel(name, PowerLawSpectralModel(**({"index": 2.3, "amplitude": 3e-11} | values)))
+def power_law(name="crab", datasets_names=None, **values):
+    spectral = PowerLawSpectralModel(**({"index": 2.3, "amplitude": 3e-11} | values))
+    return SkyModel(name, spectral, datasets_names=datasets_names)
 
 
 @pytest.mark.parametrize("on_off", [True, False], ids=["wstat", "cash"])
@@ -189,3 +192,43 @@ def test_a_source_without_absorption_cannot_be_de_absorbed(toy_counts):
     models = Models(power_law())
     with pytest.raises(InputError, match=r"crab cannot be de-absorbed.*PowerLawSpectralModel.*ebl: \{reference"):
         estimate_flux_points([toy_counts(models)], models, "crab", deabsorb=True)
+
+
+@pytest.mark.parametrize("reoptimize", [False, True])
+def test_a_deficit_has_a_negative_significance_whatever_the_sign_of_the_reference(toy_counts, reoptimize):
+    dataset = toy_counts(Models(power_law(amplitude=-2e-12)), np.random.default_rng(5), "a", background=60.0)
+    above, other = power_law(amplitude=5e-12), power_law("other", amplitude=4e-11, datasets_names=["b"])
+    other.spectral.index.frozen = True
+    other_data = toy_counts(Models(power_law(amplitude=4e-11)), np.random.default_rng(6), "b")
+    below = power_law(amplitude=-5e-12)
+    up, down = (
+        estimate_flux_points(
+            [dataset, other_data], Models([own, other]), "crab", reoptimize=reoptimize, energy_edges=EDGES
+        )
+        for own in (above, below)
+    )
+    assert (up.sqrt_ts < 0).any()
+    for name in ("ref_dnde", "ref_flux", "ref_eflux", "norm", "norm_err", "norm_errp", "norm_ul", "sqrt_ts"):
+        np.testing.assert_allclose(getattr(down, name), getattr(up, name), rtol=1e-6, err_msg=name)
+
+
+EDGES = [1, 3, 10] * u.TeV
+
+
+@pytest.mark.parametrize("reoptimize", [False, True])
+def test_points_hold_the_nuisances_of_the_fit(toy_counts, reoptimize):
+    """An instrument whose counts are 1.3 times too many on energies 10 % too low, and its nuisance, cancel."""
+    truth = Models(power_law(amplitude=3e-11))
+    shift = Nuisance("magic", ("b",), Parameter("norm", 1.3), Parameter("energy_scale", 0.1))
+    exact = toy_counts(truth, name="b", on_off=False)
+    likelihood = compile([exact], truth, nuisances=[shift])
+    data = [toy_counts(truth, name="a"), replace(exact, counts=likelihood.npred(likelihood.theta0)["b"] + 4.0)]
+    weak = power_law("weak", amplitude=1e-13, datasets_names=["a"])
+    weak.spectral.index.frozen = True
+    models = Models([*truth, weak])
+    options = {"energy_edges": EDGES, "reoptimize": reoptimize}
+    found = estimate_flux_points(data, models, "crab", nuisances=[shift], **options)
+    np.testing.assert_allclose(found.norm, 1.0, rtol=1e-2 if not reoptimize else 1e-3)  # the weak source is no truth
+    assert not shift.norm.frozen
+    without = estimate_flux_points(data, models, "crab", **options)
+    assert np.all(without.norm > 1.05)
