@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,14 @@ def run_gammapy(folder: Path, python: str, case: str, repeat: int) -> tuple[floa
     return seconds, memory, json.loads((outdir / "result.json").read_text())
 
 
-def own_stage_times(outdir: Path, total: float) -> dict[str, float]:
+def own_stage_times(outdir: Path, total: float, stages: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """Seconds of each stage from the manifests of the steps; what is left is imports, options and the end."""
     steps = {}
     for path in outdir.glob("*/manifest.json"):
         manifest = json.loads(path.read_text())
         span = datetime.fromisoformat(manifest["end"]) - datetime.fromisoformat(manifest["start"])
         steps[manifest["step"]] = span.total_seconds()
-    times = {stage: sum(steps[step] for step in names) for stage, names in STAGES.items() if set(names) <= set(steps)}
+    times = {stage: sum(steps[step] for step in names) for stage, names in stages.items() if set(names) <= set(steps)}
     return {"start and end": total - sum(times.values()), **times}
 
 
@@ -185,7 +186,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seconds, memory, outdir = run_own(folder, given.case, given.report, given.repeat)
-        times = own_stage_times(outdir, seconds)
+        times = own_stage_times(outdir, seconds, STAGES)
         if given.gammapy_python is None:
             print_times(times, {}, seconds, None, memory, None)
             return 0

@@ -15,11 +15,10 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from case_a import HERE, own_command, print_times, relative, run_process
+from case_a import HERE, own_command, own_stage_times, print_times, relative, run_process
 
 MEMORY_GOAL = 0.5
 GOALS = {"reduce": 10.0, "fit": 10.0, "flux points": 30.0, "TS map": 10.0}
@@ -113,17 +112,6 @@ def run_gammapy(folder: Path, python: str, case: str) -> tuple[float, float, Pat
     outdir = folder / "gammapy"
     outdir.mkdir()
     return *run_process([python, str(HERE / "gammapy_case_maps.py"), str(outdir), case]), outdir
-
-
-def own_stage_times(outdir: Path, total: float) -> dict[str, float]:
-    """Seconds of each stage from the manifests of the steps; what is left is imports, options and the end."""
-    steps = {}
-    for path in outdir.glob("*/manifest.json"):
-        manifest = json.loads(path.read_text())
-        span = datetime.fromisoformat(manifest["end"]) - datetime.fromisoformat(manifest["start"])
-        steps[manifest["step"]] = span.total_seconds()
-    times = {stage: sum(steps[step] for step in names) for stage, names in STAGES.items() if set(names) <= set(steps)}
-    return {"start and end": total - sum(times.values()), **times}
 
 
 def own_sums(outdir: Path) -> dict[str, float]:
@@ -235,7 +223,7 @@ def main() -> int:
         folder = Path(name) if given.keep is None else given.keep
         folder.mkdir(parents=True, exist_ok=True)
         seconds, memory, outdir = run_own(folder, given.case, given.repeat)
-        times = own_stage_times(outdir, seconds)
+        times = own_stage_times(outdir, seconds, STAGES)
         if given.gammapy_python is None:
             print_times(times, {}, seconds, None, memory, None)
             return 0

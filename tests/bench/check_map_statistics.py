@@ -19,14 +19,14 @@ import argparse
 import dataclasses
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
+from measured_rows import Judge, Row, print_rows
 
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.map_stack import stack_maps
@@ -44,8 +44,7 @@ from gammapy_hli.engine.simulate.maps import simulate_map_datasets
 from gammapy_hli.engine.simulate.plan import SimulationPlan
 from gammapy_hli.engine.simulate.store import simulate_store
 
-MAX_SHIFT, MAX_WIDTH_ERROR = 0.2, 0.15
-JUDGED_SETS = 400
+JUDGE = Judge(sets=400, n_errors=3, max_shift=0.2, max_width_error=0.15)
 CENTER = SkyCoord(83.633, 22.1645, unit="deg")
 
 
@@ -126,33 +125,6 @@ def draw_events(n: int, seed: int) -> Iterator[MapDataset]:
             yield reduce_store(Path(folder), fine=True)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured number: what, its value with statistical error, what is wanted and how near."""
-
-    what: str
-    value: float
-    error: float
-    wanted: float
-    tolerance: float
-
-    @property
-    def passes(self) -> bool:
-        """Whether the value is within the tolerance."""
-        return abs(self.value - self.wanted) <= self.tolerance
-
-    def text(self) -> str:
-        """One line of the table."""
-        measured = f"{self.what:<60} {self.value:8.4f} ± {self.error:.4f}"
-        return f"{measured}   wanted {self.wanted:.4f} ± {self.tolerance:.4f}   {'ok' if self.passes else 'FAILED'}"
-
-
-def make_row(what: str, value: float, spread: float, n: int, wanted: float, tolerance: float) -> Row:
-    """Row of a mean over n sets that scatter by `spread`."""
-    margin = 3 * spread * max(n**-0.5 - JUDGED_SETS**-0.5, 0.0)
-    return Row(f"{what} ({n} sets)", value, spread * n**-0.5, wanted, tolerance + margin)
-
-
 def pull_rows(sets: Iterable[MapDataset], label: str) -> list[Row]:
     """Mean and width of the pulls of all free parameters of the two sources, and the share of fits that converge."""
     truth = {name: parameter.value for name, parameter in make_models().parameters.items() if not parameter.frozen}
@@ -162,14 +134,9 @@ def pull_rows(sets: Iterable[MapDataset], label: str) -> list[Row]:
         result = fit([dataset], start)
         n_failed += not result.success
         pulls.append([(result[name].value - true) / result[name].error for name, true in truth.items()])
-    values = np.array(pulls)
-    n = len(values)
-    rows = [Row(f"{label}: fits that did not converge ({n} sets)", n_failed, 0.0, 0.0, 0.01 * n)]
-    for name, column in zip(truth, values.T, strict=True):
-        what = f"{label}: pull of {name}"
-        rows.append(make_row(f"{what}, mean", float(column.mean()), 1.0, n, 0.0, MAX_SHIFT))
-        rows.append(make_row(f"{what}, width", float(column.std(ddof=1)), 0.5**0.5, n, 1.0, MAX_WIDTH_ERROR))
-    return rows
+    n = len(pulls)
+    lost = Row(f"{label}: fits that did not converge ({n} sets)", n_failed, 0.0, 0.0, 0.01 * n)
+    return [lost, *JUDGE.pull_rows(label, dict(zip(truth, np.array(pulls).T, strict=True)))]
 
 
 def main() -> int:
@@ -179,15 +146,8 @@ def main() -> int:
     parser.add_argument("--event-sets", type=int, default=40, help="data sets drawn as event lists")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    rows: list[Row] = []
-    for label, draw, n in (("counts", draw_counts, options.sets), ("events", draw_events, options.event_sets)):
-        start = time.perf_counter()
-        new = pull_rows(draw(n, options.seed), label) if n else []
-        print("\n".join(row.text() for row in new), f"  [{time.perf_counter() - start:.1f} s]", flush=True)
-        rows += new
-    failed = [row for row in rows if not row.passes]
-    print(f"{len(failed)} of {len(rows)} numbers out of tolerance")
-    return 1 if failed else 0
+    jobs = (("counts", draw_counts, options.sets), ("events", draw_events, options.event_sets))
+    return print_rows(partial(pull_rows, draw(n, options.seed), label) for label, draw, n in jobs if n)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ import argparse
 import dataclasses
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import astropy.units as u
 import numpy as np
+from measured_rows import Judge, Row, print_rows
 
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.dl3.store import DataStore
@@ -44,8 +44,8 @@ from gammapy_hli.engine.simulate.store import simulate_store
 CRAB, WEAK = 3.5e-11, 0.005 * 3.5e-11
 PARAMETERS = ("source.spectral.index", "source.spectral.amplitude")
 COVERAGE = 0.9772
-MAX_SHIFT, MAX_WIDTH_ERROR, MAX_COVERAGE_ERROR = 0.15, 0.15, 0.025
-JUDGED_SETS = 300
+MAX_COVERAGE_ERROR = 0.025
+JUDGE = Judge(sets=300, n_errors=2, max_shift=0.15, max_width_error=0.15)
 ALL_ENERGIES = [0.1, 40.0] * u.TeV
 
 
@@ -96,33 +96,6 @@ def draw_events(amplitude: float, n: int, seed: int) -> Iterator[Datasets]:
             yield reduce_store(Path(folder))[0]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured number: what, its value with statistical error, what is wanted and how near."""
-
-    what: str
-    value: float
-    error: float
-    wanted: float
-    tolerance: float
-
-    @property
-    def passes(self) -> bool:
-        """Whether the value is within the tolerance."""
-        return abs(self.value - self.wanted) <= self.tolerance
-
-    def text(self) -> str:
-        """One line of the table."""
-        measured = f"{self.what:<48} {self.value:8.4f} ± {self.error:.4f}"
-        return f"{measured}   wanted {self.wanted:.4f} ± {self.tolerance:.4f}   {'ok' if self.passes else 'FAILED'}"
-
-
-def make_row(what: str, value: float, spread: float, n: int, wanted: float, tolerance: float) -> Row:
-    """Row of a mean over n sets that scatter by `spread`."""
-    margin = 2 * spread * max(n**-0.5 - JUDGED_SETS**-0.5, 0.0)
-    return Row(f"{what} ({n} sets)", value, spread * n**-0.5, wanted, tolerance + margin)
-
-
 def pull_rows(sets: Iterable[Datasets], label: str) -> list[Row]:
     """Mean and width of the pulls of index and amplitude in joint fits."""
     truth = make_models(CRAB)
@@ -133,14 +106,7 @@ def pull_rows(sets: Iterable[Datasets], label: str) -> list[Row]:
             found = [result[name] for name in PARAMETERS]
             true = [truth.parameter(name).value for name in PARAMETERS]
             pulls.append([(p.value - t) / p.error for p, t in zip(found, true, strict=True)])
-    values = np.array(pulls)
-    n = len(values)
-    rows = []
-    for name, column in zip(("index", "amplitude"), values.T, strict=True):
-        what = f"{label}: pull of {name}"
-        rows.append(make_row(f"{what}, mean", float(column.mean()), 1.0, n, 0.0, MAX_SHIFT))
-        rows.append(make_row(f"{what}, width", float(column.std(ddof=1)), 0.5**0.5, n, 1.0, MAX_WIDTH_ERROR))
-    return rows
+    return JUDGE.pull_rows(label, dict(zip(("index", "amplitude"), np.array(pulls).T, strict=True)))
 
 
 def limit_rows(sets: Iterable[Datasets], label: str) -> list[Row]:
@@ -153,7 +119,7 @@ def limit_rows(sets: Iterable[Datasets], label: str) -> list[Row]:
             above[kind].append(bool(points.norm_ul[0] > 1.0))
     spread = (COVERAGE * (1 - COVERAGE)) ** 0.5
     return [
-        make_row(f"{label}: limits, {kind}", float(np.mean(f)), spread, len(f), COVERAGE, MAX_COVERAGE_ERROR)
+        JUDGE.row(f"{label}: limits, {kind}", float(np.mean(f)), spread, len(f), COVERAGE, MAX_COVERAGE_ERROR)
         for kind, f in above.items()
     ]
 
@@ -165,16 +131,12 @@ def main() -> int:
     parser.add_argument("--event-sets", type=int, default=100, help="data sets drawn as event lists")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    rows: list[Row] = []
-    for label, draw, n in (("counts", draw_counts, options.sets), ("events", draw_events, options.event_sets)):
-        for make_rows, amplitude in ((pull_rows, CRAB), (limit_rows, WEAK)):
-            start = time.perf_counter()
-            new = make_rows(draw(amplitude, n, options.seed), label)
-            print("\n".join(row.text() for row in new), f"  [{time.perf_counter() - start:.1f} s]", flush=True)
-            rows += new
-    failed = [row for row in rows if not row.passes]
-    print(f"{len(failed)} of {len(rows)} numbers out of tolerance")
-    return 1 if failed else 0
+    jobs = (("counts", draw_counts, options.sets), ("events", draw_events, options.event_sets))
+    return print_rows(
+        partial(make_rows, draw(amplitude, n, options.seed), label)
+        for label, draw, n in jobs
+        for make_rows, amplitude in ((pull_rows, CRAB), (limit_rows, WEAK))
+    )
 
 
 if __name__ == "__main__":

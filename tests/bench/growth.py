@@ -86,13 +86,13 @@ def load_runs(store: Path, runs: list[int], on_region: str) -> dict[str, float]:
     return {"seconds": time.perf_counter() - start, "rows": float(n_rows)}
 
 
-def measure(what: str, store: Path, runs: list[int], on_region: str, repeat: int) -> dict[str, Any]:
-    """Best of several fresh processes, with the peak memory [MB] of that one."""
+def measure(what: str, store: Path, runs: list[int], where: Any, repeat: int, script: str = __file__) -> dict[str, Any]:
+    """Best of several fresh processes of a script, with the peak memory [MB] of that one."""
     found = []
     for _ in range(repeat):
         with tempfile.TemporaryFile("w+") as answer:
-            job = json.dumps([what, str(store), runs, on_region])
-            process = subprocess.Popen([sys.executable, __file__, "--child", job], stdout=answer)
+            job = json.dumps([what, str(store), runs, where])
+            process = subprocess.Popen([sys.executable, script, "--child", job], stdout=answer)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode != 0:
@@ -146,14 +146,25 @@ def show(title: str, rows: list[tuple[int, dict[str, Any], dict[str, Any]]]) -> 
         )
 
 
-def main() -> int:
-    """Measure, print, say whether the goals are reached."""
-    parser = argparse.ArgumentParser(description="Growth of the 1D reduction with the number of runs.")
-    parser.add_argument("--runs", type=int, nargs="+", default=[20, 200, 1000])
-    parser.add_argument("--repeat", type=int, default=3)
+def print_goals(goals: dict[str, bool]) -> int:
+    """Say which goals are reached; exit code 1 where one is missed."""
+    print("\n" + "\n".join(f"{goal}: {'yes' if reached else 'NO'}" for goal, reached in goals.items()))
+    return 0 if all(goals.values()) else 1
+
+
+def parser_of(description: str, n_runs: Any, runs: list[int], repeat: int) -> argparse.ArgumentParser:
+    """The arguments of this script, and of others that measure growth."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--runs", type=int, nargs=n_runs, default=runs)
+    parser.add_argument("--repeat", type=int, default=repeat)
     parser.add_argument("--store", type=Path, help="folder of the simulated store; made where it is not there")
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Measure, print, say whether the goals are reached."""
+    given = parser_of("Growth of the 1D reduction with the number of runs.", "+", [20, 200, 1000], 3).parse_args()
     if given.child:
         what, store, runs, on_region = json.loads(given.child)
         print(json.dumps({"reduce": reduce_runs, "load": load_runs}[what](Path(store), runs, on_region)))
@@ -181,8 +192,7 @@ def main() -> int:
         goals[f"reduction at most {LOADING_GOAL:g} times the loading"] = (
             own["seconds"] <= LOADING_GOAL * loading["seconds"]
         )
-    print("\n" + "\n".join(f"{goal}: {'yes' if reached else 'NO'}" for goal, reached in goals.items()))
-    return 0 if all(goals.values()) else 1
+    return print_goals(goals)
 
 
 if __name__ == "__main__":

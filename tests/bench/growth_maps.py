@@ -8,17 +8,15 @@ peak memory. With GAMMAPY_DATA the 20 runs around MSH 15-52 of H.E.S.S. DL3 DR1 
 files with astropy: there the goal is a reduction in at most 5 times the loading. Exits 1 where a goal is missed.
 """
 
-import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from growth import MSH, load_runs, msh_runs, simulate
+from growth import MSH, load_runs, measure, msh_runs, parser_of, print_goals, simulate
 
 GROWTH_GOAL = 1.1  # exponent: 1 is linear
 MEMORY_GOAL = 1.05
@@ -68,22 +66,6 @@ def load(store: Path, runs: list[int], _: list[float]) -> dict[str, float]:
     return load_runs(store, runs, "")
 
 
-def measure(what: str, store: Path, runs: list[int], center: tuple[float, float], repeat: int) -> dict[str, Any]:
-    """Best of several fresh processes, with the peak memory [MB] of that one."""
-    found = []
-    for _ in range(repeat):
-        with tempfile.TemporaryFile("w+") as answer:
-            job = json.dumps([what, str(store), runs, center])
-            process = subprocess.Popen([sys.executable, __file__, "--child", job], stdout=answer)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode != 0:
-                raise SystemExit(f"{what} of {len(runs)} runs failed")
-            answer.seek(0)
-            found.append({**json.loads(answer.read()), "memory": usage.ru_maxrss / 1024})
-    return min(found, key=lambda row: row["seconds"])
-
-
 def show(label: str, n: int, row: dict[str, Any]) -> None:
     """A line of the table."""
     ms = 1e3 * row["seconds"] / n
@@ -92,12 +74,7 @@ def show(label: str, n: int, row: dict[str, Any]) -> None:
 
 def main() -> int:
     """Measure, print, say whether the goals are reached."""
-    parser = argparse.ArgumentParser(description="Growth of the 3D reduction with the number of runs.")
-    parser.add_argument("--runs", type=int, nargs=2, default=[20, 200])
-    parser.add_argument("--repeat", type=int, default=2)
-    parser.add_argument("--store", type=Path, help="folder of the simulated store; made where it is not there")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = parser_of("Growth of the 3D reduction with the number of runs.", 2, [20, 200], 2).parse_args()
     if given.child:
         what, store, runs, center = json.loads(given.child)
         print(json.dumps({"reduce": reduce_runs, "load": load}[what](Path(store), runs, center)))
@@ -107,7 +84,8 @@ def main() -> int:
         simulate(store, max(given.runs))
         few, many = sorted(given.runs)
         rows = {
-            n: measure("reduce", store, list(range(1, n + 1)), (83.633, 22.0145), given.repeat) for n in (few, many)
+            n: measure("reduce", store, list(range(1, n + 1)), (83.633, 22.0145), given.repeat, __file__)
+            for n in (few, many)
         }
         for n, row in rows.items():
             show("simulated, 5 min each", n, row)
@@ -121,14 +99,13 @@ def main() -> int:
     if os.environ.get("GAMMAPY_DATA"):
         store = Path(os.environ["GAMMAPY_DATA"]) / "hess-dl3-dr1"
         runs = msh_runs(store)
-        own, loading = (measure(what, store, runs, MSH, given.repeat) for what in ("reduce", "load"))
+        own, loading = (measure(what, store, runs, MSH, given.repeat, __file__) for what in ("reduce", "load"))
         show("MSH 15-52, reduced", len(runs), own)
         show("MSH 15-52, loaded", len(runs), loading)
         goals[f"reduction at most {LOADING_GOAL:g} times the loading"] = (
             own["seconds"] <= LOADING_GOAL * loading["seconds"]
         )
-    print("\n" + "\n".join(f"{goal}: {'yes' if reached else 'NO'}" for goal, reached in goals.items()))
-    return 0 if all(goals.values()) else 1
+    return print_goals(goals)
 
 
 if __name__ == "__main__":
