@@ -4,7 +4,8 @@
 
 The job: ``cases``, each with a list of dataset files (a datasets.yaml, or OGIP files) and a models file, for which
 predicted counts and statistic are computed; ``models`` and ``flux_points``, files whose content is listed. The same of
-maps: ``map_cases``, whose datasets and models are written again besides, ``maps`` and ``flux_maps``; their arrays go into .npz files.
+maps: ``map_cases``, whose datasets and models are written again besides, ``maps`` and ``flux_maps``; their arrays go
+into .npz files.
 """
 
 import json

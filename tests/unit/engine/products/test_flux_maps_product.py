@@ -92,7 +92,7 @@ def test_estimates_become_norms_of_the_reference():
 
 
 def test_wrong_maps_are_refused(flux_maps):
-    with pytest.raises(ValueError, match="no 'nrom'. Did you mean 'norm'"):
+    with pytest.raises(ValueError, match=r"no 'nrom'\. Did you mean 'norm'"):
         FluxMaps({"nrom": sky()}, REFERENCE)
     with pytest.raises(ValueError, match="need a map 'norm'; got ts"):
         FluxMaps({"ts": sky()}, REFERENCE)
