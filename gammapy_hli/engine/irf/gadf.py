@@ -69,6 +69,9 @@ _SPELLINGS = {
     "/s/tev/sr": "s-1 TeV-1 sr-1",
 }
 
+_NO_UNIT = ("", "none", "null", "n/a", "-", "unitless", "dimensionless", "no unit")
+"""What stands in files where there is no unit."""
+
 
 @lru_cache(maxsize=256)
 def parse_unit(text: str | None) -> u.UnitBase | None:
@@ -166,8 +169,14 @@ class IrfTable:
         return np.array(array, dtype=array.dtype.newbyteorder("="))
 
     def unit(self, name: str, default: str) -> u.UnitBase:
-        """Unit of a column; the default where the file has none that can be understood."""
-        found, expected = parse_unit(self.hdu.columns[self._columns[name]].unit), parse_unit(default) or u.one
+        """Unit of a column; the default where the file has none."""
+        text = str(self.hdu.columns[self._columns[name]].unit or "").strip()
+        found, expected = parse_unit(text), parse_unit(default) or u.one
+        if found is None and text.lower() not in _NO_UNIT:
+            raise InputError(
+                f"{self.where}, column '{name}': unit '{text}' is not known, expected one convertible to "
+                f"'{default or 'a number'}'. Correct TUNIT{self._columns[name] + 1} in the file."
+            )
         if found is None or found is expected:
             return expected
         if found == u.one and expected != u.one:
@@ -203,7 +212,8 @@ class IrfTable:
         """Array of the first of these columns that is there, in the order of the axes.
 
         GADF stores the first axis fastest, which numpy reads last. An array that fits only as it stands (files that
-        have the axes the other way round) is taken as it stands.
+        have the axes the other way round) is taken as it stands; one without dimensions is in the order of GADF.
+        Axes of one bin do not count. Any other order is refused: nobody could tell which axis is which.
         """
         name = next((_ for _ in names if self.has(_)), None)
         if name is None:
@@ -214,10 +224,16 @@ class IrfTable:
                 f"{self.where}, column '{name}': got {values.size} values of shape {values.shape}, expected "
                 f"{' x '.join(f'{axis.nbin} ({axis.name})' for axis in axes)}. The file is damaged or not GADF."
             )
-        if values.shape == shape[::-1]:
-            values = values.T
-        elif values.shape != shape:
+        stated, wanted = (tuple(n for n in each if n > 1) for each in (values.shape, shape))
+        if stated == wanted[::-1] or len(stated) <= 1:
             values = values.reshape(shape[::-1]).T
+        elif stated == wanted:
+            values = values.reshape(shape)
+        else:
+            raise InputError(
+                f"{self.where}, column '{name}': got dimensions {values.shape[::-1]} (TDIM{self._columns[name] + 1}), "
+                f"expected {' x '.join(f'{axis.nbin} ({axis.name})' for axis in axes)} in this order. Reorder the axes."
+            )
         return np.ascontiguousarray(values) << self.unit(name, default_unit)
 
     def keyword(self, *names: str, unit: str) -> u.Quantity | None:
