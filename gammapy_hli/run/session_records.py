@@ -23,11 +23,11 @@ def records_at_end(store: ProductStore, config_text: str | None) -> Iterator[His
     """
     try:
         yield History(store.folder)
-    except BaseException:
+        write_records(store, config_text)
+    except BaseException:  # of the records themselves too: a signal may have ended the first attempt
         with suppress(Exception):
             write_records(store, config_text)
         raise
-    write_records(store, config_text)
 
 
 def write_records(store: ProductStore, config_text: str | None) -> None:
