@@ -329,7 +329,7 @@ class Analysis(Component):
 
     # -- sessions ------------------------------------------------------------------------------------------------
 
-    def write(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> FilePath:
+    def write(self, folder: str | os.PathLike[str] | None = None, *, overwrite: bool = False) -> FilePath:
         """Save the session in a folder, in any state: options, products, and how they were made.
 
         What is in memory is written there, what stands in the outdir is copied. The session itself goes on where it
@@ -337,22 +337,30 @@ class Analysis(Component):
 
         Parameters
         ----------
-        folder : path
-            Made where it is not there; a session in it is replaced. The outdir itself is brought up to date.
+        folder : path, optional
+            By default the outdir. Made where it is not there; a session in it is replaced. The outdir itself is brought
+            up to date.
         overwrite : bool
             Allow a folder that holds something else.
         """
+        folder = self.general.outdir if folder is None else folder
         store = ProductStore(self.run_steps(), self._outdir(), self._memory)
         here = {"general.outdir": os.fspath(folder), "general.store": True}
         text = effective_yaml(self, FilePath(folder), instead=here)
         return write_session(store, folder, text, overwrite=overwrite)
 
     @classmethod
-    def read(cls, folder: str | os.PathLike[str]) -> Self:
+    def read(cls, folder: str | os.PathLike[str] | None = None) -> Self:
         """The session in a folder of `write` or of the command line, with its options; it goes on in that folder.
 
         Products are read when they are asked for.
+
+        Parameters
+        ----------
+        folder : path, optional
+            By default the folder that results go to where ``general.outdir`` is not set.
         """
+        folder = cls().general.outdir if folder is None else folder
         path = FilePath(folder) / CONFIG_FILE
         place = {"general": {"outdir": os.fspath(folder)}}
         session = cls(path, place)
