@@ -7,6 +7,7 @@ not there. The product is `gammapy_hli.engine.products.variability.Variability`.
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.products.variability import Variability
 
 Array = NDArray[np.float64]
@@ -144,11 +145,9 @@ def chance_of_more(chi2: Array, n_points: NDArray[np.intp]) -> tuple[Array, NDAr
     >>> dof.tolist(), p_value.round(3).tolist()
     ([1], [0.05])
     """
-    from scipy.special import chdtrc  # late: scipy.special is needed here only
-
     dof = np.maximum(n_points - 1, 0)
-    p_value = chdtrc(np.maximum(dof, 1), np.maximum(chi2, 0.0))
-    return np.where(dof > 0, chi2, np.nan), dof, np.where(dof > 0, p_value, np.nan)
+    p_value = [chi2_probability(value, n) for value, n in zip(chi2.tolist(), dof.tolist(), strict=True)]
+    return np.where(dof > 0, chi2, np.nan), dof, np.array(p_value)
 
 
 def _moments(flux: Array, err: Array) -> tuple[Array, Array, Array, Array]:
