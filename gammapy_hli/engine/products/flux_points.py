@@ -1,7 +1,5 @@
 """Flux points of one source, frozen, their files (GADF, FITS and ECSV) and all the ways to express them."""
 
-import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,35 +11,30 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.base.suggest import did_you_mean
-from gammapy_hli.base.summary import Summary
+from gammapy_hli.engine.products.reference_flux import (
+    ENERGY_COLUMNS,
+    HDU_NAME,
+    REFERENCE_UNITS,
+    SUFFIXES,
+    ReferenceFlux,
+    confidence_of,
+    write_flux_file,
+)
 
 Array = NDArray[np.float64]
 
-ENERGY_COLUMNS = ("e_ref", "e_min", "e_max")
-REFERENCE_UNITS = {"ref_dnde": "cm-2 s-1 TeV-1", "ref_flux": "cm-2 s-1", "ref_eflux": "TeV cm-2 s-1"}
 NORM_COLUMNS = ("norm", "norm_err", "norm_errp", "norm_errn", "norm_ul", "norm_sensitivity")
 PLAIN_COLUMNS = ("ts", "sqrt_ts", "npred", "npred_excess", "stat", "stat_null", "stat_scan", "is_ul", "counts",
                  "success", "norm_scan")  # fmt: skip
 COLUMNS = (*ENERGY_COLUMNS, *REFERENCE_UNITS, *NORM_COLUMNS, *PLAIN_COLUMNS)
-SED_UNITS = {
-    "dnde": "cm-2 s-1 TeV-1",
-    "e2dnde": "TeV cm-2 s-1",
-    "flux": "cm-2 s-1",
-    "eflux": "TeV cm-2 s-1",
-}
-SED_TYPES = ("likelihood", *SED_UNITS)
-SUFFIXES = {"norm": "", "norm_err": "_err", "norm_errp": "_errp", "norm_errn": "_errn", "norm_ul": "_ul",
-            "norm_sensitivity": "_sensitivity"}  # fmt: skip
+NORM_SUFFIXES = {**SUFFIXES, "norm_sensitivity": "_sensitivity"}
 SQRT_TS_THRESHOLD = 2.0
 """A point below this significance is shown as an upper limit."""
-HDU_NAME = "FLUXPOINTS"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FluxPoints(Summary):
+class FluxPoints(ReferenceFlux):
     """Flux of a source in bins of energy, as factors on a reference spectrum.
 
     Everything in the unit of a norm: multiply with ``ref_dnde`` (or use `dnde` and its siblings, `to_table`).
@@ -136,28 +129,6 @@ class FluxPoints(Summary):
     __hash__ = None  # type: ignore[assignment]
 
     # --- with units
-    def quantity(self, sed_type: str, what: str = "") -> u.Quantity:
-        """One way to express the flux, (n,): ``quantity("e2dnde")``, ``quantity("flux", "_ul")``.
-
-        Parameters
-        ----------
-        sed_type : str
-            "dnde", "e2dnde", "flux" or "eflux".
-        what : str
-            "", "_err", "_errp", "_errn", "_ul" or "_sensitivity".
-
-        Raises
-        ------
-        InputError
-            There is no such type.
-        """
-        if sed_type not in SED_UNITS:
-            raise InputError(
-                f"there is no SED type {sed_type!r}.{did_you_mean(sed_type, SED_TYPES)} Types: {', '.join(SED_TYPES)}."
-            )
-        reference = self.ref_dnde * self.e_ref**2 if sed_type == "e2dnde" else getattr(self, f"ref_{sed_type}")
-        return u.Quantity(getattr(self, f"norm{what}") * reference, SED_UNITS[sed_type])
-
     @property
     def dnde(self) -> u.Quantity:
         """Differential flux at e_ref, (n,)."""
@@ -189,11 +160,6 @@ class FluxPoints(Summary):
         return self.quantity("e2dnde")
 
     @property
-    def flux(self) -> u.Quantity:
-        """Flux of the bin."""
-        return self.quantity("flux")
-
-    @property
     def eflux(self) -> u.Quantity:
         """Energy flux of the bin."""
         return self.quantity("eflux")
@@ -202,18 +168,12 @@ class FluxPoints(Summary):
     def to_table(self, sed_type: str = "dnde") -> Table:
         """All columns, the flux expressed as "likelihood" (norms), "dnde", "e2dnde", "flux" or "eflux"."""
         table = Table()
-        for name in ENERGY_COLUMNS:
-            table[name] = u.Quantity(getattr(self, name), "TeV")
-        if sed_type == "likelihood":
-            for name, unit in REFERENCE_UNITS.items():
-                table[name] = u.Quantity(getattr(self, name), unit)
-        for name, suffix in SUFFIXES.items():
-            if name == "norm_sensitivity" and not np.isfinite(self.norm_sensitivity).any():
-                continue
-            if sed_type == "likelihood":
-                table[name] = getattr(self, name)
-            else:
-                table[f"{sed_type}{suffix}"] = self.quantity(sed_type, suffix)
+        for name, values in self.reference_columns(sed_type).items():
+            table[name] = values
+        has_sensitivity = np.isfinite(self.norm_sensitivity).any()
+        wanted = {name: end for name, end in NORM_SUFFIXES.items() if has_sensitivity or name != "norm_sensitivity"}
+        for name, values in self.flux_columns(sed_type, wanted).items():
+            table[name] = values
         for name in PLAIN_COLUMNS:
             table[name] = getattr(self, name)
         table.meta.update(self._keywords(sed_type))
@@ -227,22 +187,8 @@ class FluxPoints(Summary):
         InputError
             The name has another ending.
         """
-        path = Path(path)
         table = self.to_table("likelihood")
-        if path.suffix == ".fits":
-            hdu = fits.BinTableHDU(table, name=HDU_NAME)
-            stream = io.BytesIO()
-            fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
-            write_bytes(path, stream.getvalue())
-        elif path.suffix == ".ecsv":
-            text = io.StringIO()
-            table.write(text, format="ascii.ecsv")
-            write_bytes(path, text.getvalue().encode())
-        else:
-            raise InputError(
-                f"{path}: flux points are written to .fits or .ecsv, not to {path.suffix or 'no ending'!r}"
-            )
-        return path
+        return write_flux_file(path, "flux points", lambda: [fits.BinTableHDU(table, name=HDU_NAME)], lambda: table)
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -284,11 +230,7 @@ class FluxPoints(Summary):
         """Header of both file formats; values are of types that FITS knows."""
         names = {f"DSET{number}": name for number, name in enumerate(self.datasets)}
         return {
-            "SED_TYPE": sed_type,
-            "UL_CONF": math.erf(self.n_sigma_ul / math.sqrt(2.0)),
-            "SOURCE": self.source,
-            "N_SIGMA": float(self.n_sigma),
-            "N_SIG_UL": float(self.n_sigma_ul),
+            **self.confidence_keywords(sed_type),
             "NDSET": len(self.datasets),
             **({"INTRINS": True} if self.is_intrinsic else {}),
             **names,
@@ -307,10 +249,8 @@ def _read_table(path: Path) -> Table:
 def _attributes(meta: Mapping[str, Any]) -> dict[str, Any]:
     """What is not a column, from the keywords."""
     return {
-        "source": str(meta.get("SOURCE", "")),
+        **confidence_of(meta),
         "datasets": tuple(str(meta[f"DSET{number}"]) for number in range(int(meta.get("NDSET", 0)))),
-        "n_sigma": float(meta.get("N_SIGMA", 1.0)),
-        "n_sigma_ul": float(meta.get("N_SIG_UL", 2.0)),
         "is_intrinsic": bool(meta.get("INTRINS", False)),
     }
 

@@ -3,8 +3,6 @@
 The tables have the layout that gammapy 2.1 reads with ``FluxPoints.read(path, format="lightcurve")`` (NUMERICS C.6).
 """
 
-import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,36 +15,32 @@ from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.base.suggest import did_you_mean
-from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.products.column_table import ColumnTable
 from gammapy_hli.engine.products.folded_curve import FoldedCurve
 from gammapy_hli.engine.products.frozen_arrays import frozen, same
 from gammapy_hli.engine.products.interval_spectra import IntervalSpectra
 from gammapy_hli.engine.products.periodogram import Periodogram
+from gammapy_hli.engine.products.reference_flux import (
+    ENERGY_COLUMNS,
+    HDU_NAME,
+    REFERENCE_UNITS,
+    SUFFIXES,
+    ReferenceFlux,
+    confidence_of,
+    write_flux_file,
+)
 from gammapy_hli.engine.products.variability import NUMBERS, VARIABILITY_HDU, Variability
 
 Array = NDArray[np.float64]
 
-ENERGY_COLUMNS = ("e_ref", "e_min", "e_max")
-REFERENCE_UNITS = {"ref_dnde": "cm-2 s-1 TeV-1", "ref_flux": "cm-2 s-1", "ref_eflux": "TeV cm-2 s-1"}
-SUFFIXES = {"norm": "", "norm_err": "_err", "norm_errp": "_errp", "norm_errn": "_errn", "norm_ul": "_ul"}
 PLAIN_COLUMNS = ("ts", "sqrt_ts", "stat", "stat_null", "is_ul", "success", "exposure")
 SUMMED_COLUMNS = ("counts", "npred", "npred_excess")
 """Summed over datasets; gammapy wants an axis of datasets, which has one entry here."""
 GRID_COLUMNS = (*SUFFIXES, *PLAIN_COLUMNS, *SUMMED_COLUMNS)
 TIME_COLUMNS = ("time_min", "time_max", "livetime")
 TEXT_COLUMNS = ("interval", "members", "reason")
-SED_UNITS = {
-    "dnde": "cm-2 s-1 TeV-1",
-    "e2dnde": "TeV cm-2 s-1",
-    "flux": "cm-2 s-1",
-    "eflux": "TeV cm-2 s-1",
-}
 UNITS = {"exposure": "m2 s", "livetime": "s"}
-HDU_NAME = "FLUXPOINTS"
 VARIABILITY_META = "variability"
 PARTS: dict[str, type[ColumnTable]] = {"periodogram": Periodogram, "folded": FoldedCurve, "spectra": IntervalSpectra}
 DAY = 86400.0
@@ -55,7 +49,7 @@ MJD_OF_CLOCK = 51544.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LightCurve(Summary):
+class LightCurve(ReferenceFlux):
     """Flux of a source in intervals of time and bands of energy, as factors on a reference spectrum.
 
     Attributes
@@ -172,53 +166,6 @@ class LightCurve(Summary):
         """Middles of the intervals."""
         return Time(0.5 * (self.time_min + self.time_max), format="mjd", scale="tt")
 
-    def quantity(self, sed_type: str = "flux", what: str = "") -> u.Quantity:
-        """One way to express the flux, (n_time, n_energy): ``quantity("flux")``, ``quantity("e2dnde", "_ul")``.
-
-        Parameters
-        ----------
-        sed_type : str
-            "dnde", "e2dnde", "flux" or "eflux".
-        what : str
-            "", "_err", "_errp", "_errn" or "_ul".
-
-        Raises
-        ------
-        InputError
-            There is no such type.
-        """
-        if sed_type not in SED_UNITS:
-            raise InputError(
-                f"there is no SED type {sed_type!r}.{did_you_mean(sed_type, SED_UNITS)} Types: {', '.join(SED_UNITS)}."
-            )
-        reference = self.ref_dnde * self.e_ref**2 if sed_type == "e2dnde" else getattr(self, f"ref_{sed_type}")
-        return u.Quantity(getattr(self, f"norm{what}") * reference, SED_UNITS[sed_type])
-
-    @property
-    def flux(self) -> u.Quantity:
-        """Flux of the bands, (n_time, n_energy)."""
-        return self.quantity("flux")
-
-    @property
-    def flux_err(self) -> u.Quantity:
-        """Symmetric error of `flux`."""
-        return self.quantity("flux", "_err")
-
-    @property
-    def flux_errp(self) -> u.Quantity:
-        """Upward error of `flux`."""
-        return self.quantity("flux", "_errp")
-
-    @property
-    def flux_errn(self) -> u.Quantity:
-        """Downward error of `flux`."""
-        return self.quantity("flux", "_errn")
-
-    @property
-    def flux_ul(self) -> u.Quantity:
-        """Upper limit of `flux`."""
-        return self.quantity("flux", "_ul")
-
     @property
     def parts(self) -> dict[str, ColumnTable]:
         """Periodogram, folded curve and spectra, those that are there."""
@@ -231,16 +178,10 @@ class LightCurve(Summary):
         table = Table()
         table["time_min"], table["time_max"] = self.time_min, self.time_max
         n_time = len(self)
-        for name in ENERGY_COLUMNS:
-            table[name] = u.Quantity(np.tile(getattr(self, name), (n_time, 1)), "TeV")
-        if sed_type == "likelihood":
-            for name, unit in REFERENCE_UNITS.items():
-                table[name] = u.Quantity(np.tile(getattr(self, name), (n_time, 1)), unit)
-        for name, suffix in SUFFIXES.items():
-            if sed_type == "likelihood":
-                table[name] = getattr(self, name)
-            else:
-                table[f"{sed_type}{suffix}"] = self.quantity(sed_type, suffix)
+        for name, values in self.reference_columns(sed_type).items():
+            table[name] = np.tile(values, (n_time, 1))
+        for name, values in self.flux_columns(sed_type, SUFFIXES).items():
+            table[name] = values
         for name in PLAIN_COLUMNS:
             table[name] = u.Quantity(getattr(self, name), UNITS[name]) if name in UNITS else getattr(self, name)
         for name in SUMMED_COLUMNS:
@@ -261,26 +202,20 @@ class LightCurve(Summary):
         InputError
             The name has another ending.
         """
-        path = Path(path)
+        return write_flux_file(path, "light curves", self._hdus, self._whole_table)
+
+    def _hdus(self) -> list[Any]:
+        """The curve, its variability, intervals and parts."""
         table = self.to_table("likelihood")
-        if path.suffix == ".fits":
-            table.meta.update(self.variability.cards())
-            hdus = [fits.PrimaryHDU(), fits.BinTableHDU(table, name=HDU_NAME)]
-            hdus += [self.variability.to_hdu(self.e_min, self.e_max), self._gti_hdu()]
-            hdus += [part.to_hdu() for part in self.parts.values()]
-            stream = io.BytesIO()
-            fits.HDUList(hdus).writeto(stream)
-            write_bytes(path, stream.getvalue())
-        elif path.suffix == ".ecsv":
-            table.meta[VARIABILITY_META] = self.variability.to_dict()
-            text = io.StringIO()
-            table.write(text, format="ascii.ecsv")
-            write_bytes(path, text.getvalue().encode())
-        else:
-            raise InputError(
-                f"{path}: light curves are written to .fits or .ecsv, not to {path.suffix or 'no ending'!r}"
-            )
-        return path
+        table.meta.update(self.variability.cards())
+        own = [self.variability.to_hdu(self.e_min, self.e_max), self._gti_hdu()]
+        return [fits.BinTableHDU(table, name=HDU_NAME), *own, *(part.to_hdu() for part in self.parts.values())]
+
+    def _whole_table(self) -> Table:
+        """The curve with its variability in the meta."""
+        table = self.to_table("likelihood")
+        table.meta[VARIABILITY_META] = self.variability.to_dict()
+        return table
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -309,9 +244,7 @@ class LightCurve(Summary):
         columns |= {name: tuple(str(text) for text in table[name]) for name in TEXT_COLUMNS}
         meta = {str(key).upper(): value for key, value in table.meta.items()}
         return cls(
-            source=str(meta.get("SOURCE", "")),
-            n_sigma=float(meta.get("N_SIGMA", 1.0)),
-            n_sigma_ul=float(meta.get("N_SIG_UL", 2.0)),
+            **confidence_of(meta),
             variability=Variability(**{name: np.asarray(numbers[name]) for name in NUMBERS}),
             **columns,
             **parts,
@@ -343,11 +276,7 @@ class LightCurve(Summary):
             "MJDREFF": 0.0,
             "TIMESYS": "tt",
             "TIMEUNIT": "d",
-            "SED_TYPE": sed_type,
-            "UL_CONF": math.erf(self.n_sigma_ul / math.sqrt(2.0)),
-            "SOURCE": self.source,
-            "N_SIGMA": float(self.n_sigma),
-            "N_SIG_UL": float(self.n_sigma_ul),
+            **self.confidence_keywords(sed_type),
         }
 
     def _gti_hdu(self) -> fits.BinTableHDU:
