@@ -3,9 +3,13 @@
 import subprocess
 import sys
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from gammapy_hli.analysis import Analysis
+from gammapy_hli.engine.dl3 import fits_file
 from gammapy_hli.engine.products.light_curve import LightCurve
 
 CURVE = ("light-curve", "--outdir", "out", "--no-progress")
@@ -147,3 +151,30 @@ def test_a_model_without_free_parameters_cannot_be_refitted(session, hli):
     )  # fmt: skip
     assert frozen.code == 3
     assert "no spectral parameter of crab is free (index, amplitude, reference)" in " ".join(frozen.err.split())
+
+
+MAP = {
+    "reduction.type": "map",
+    "reduction.geometry": {"center": "83.633 deg, 22.0145 deg", "width": ["2 deg", "2 deg"], "pixel": "0.1 deg"},
+    "reduction.background.method": "fov",
+    "reduction.stack": False,
+    "reduction.energy.per_decade": 2,
+    "reduction.energy_true.per_decade": 3,
+}
+
+
+@pytest.mark.parametrize("kind", [{}, MAP], ids=["spectra", "maps"])
+def test_a_run_is_read_once_however_many_intervals_it_feeds(place, monkeypatch, kind):
+    """Reads from the disk of the files of runs, for one interval a run and for 24."""
+    reads = Counter()
+    plain = fits_file.read_bytes
+    monkeypatch.setattr(fits_file, "read_bytes", lambda path: reads.update([Path(path).name]) or plain(path))
+    counted = []
+    for length, n_datasets in (("10 min", 3), ("20 s", 72)):
+        reads.clear()
+        cut = {"general.store": False, "selection.intervals": {"length": length}}
+        analysis = Analysis("sim.yaml", {**cut, **kind}).run(until="reduction")
+        assert len(analysis.datasets) >= n_datasets
+        counted.append({name: number for name, number in reads.items() if "obs_id" in name})
+    assert counted[0] == counted[1]
+    assert set(counted[0].values()) == {1}
