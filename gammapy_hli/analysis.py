@@ -46,6 +46,13 @@ CALLS = {
     "report": "make_report()",
 }
 
+WORKER_MODULES = (
+    "gammapy_hli.tools.reduction",
+    "gammapy_hli.engine.products.reduction",
+    *(f"gammapy_hli.engine.reduce.{name}" for name in ("run", "map", "fov_background", "reflected", "ring_background")),
+)
+"""What most work of other processes needs; they load it while this one selects runs."""
+
 
 class Analysis(Component):
     """A whole analysis: options of every step, and the calls that run them.
@@ -304,12 +311,13 @@ class Analysis(Component):
         """The likelihood of a fit, compiled at its best values: ``stat(theta)``, ``npred(theta)`` and so on."""
         from gammapy_hli.engine.fit.compile import compile  # late: loads numpy and astropy
         from gammapy_hli.engine.fit.fit import fitted_datasets
+        from gammapy_hli.engine.products.reduction import all_datasets
 
         step = self._step_name("fit", label)
         result = self.product_of(step)
-        (source,) = self.chain.links[step]["datasets"]
-        datasets = fitted_datasets(self.product_of(source), result.stack)
-        return compile(datasets, result.models, energy_range=result.energy_range)
+        reductions = [self.product_of(source) for source in self.chain.links[step]["datasets"]]
+        datasets = fitted_datasets(all_datasets(reductions), result.stack)
+        return compile(datasets, result.models, energy_range=result.energy_range, nuisances=result.nuisances)
 
     def stat_profile(self, parameter: str, label: str = "", **options: Any) -> Any:
         """Statistic along one parameter, the others refitted; see `gammapy_hli.engine.fit.scan.stat_profile`."""
@@ -424,6 +432,7 @@ class Analysis(Component):
             on_error=general.on_error,
             executor=general.executor,
             scheduler=general.scheduler,
+            modules=WORKER_MODULES,
             progress=Progress(enabled=show_progress),
             keeps_items=general.store_per_obs,
         )

@@ -27,7 +27,7 @@ from gammapy_hli.run.keys import ItemKeys, config_key, recipe_key, step_key, wor
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.logs import StepLog, logs_in_file
 from gammapy_hli.run.manifest import ABSENT, FileRecord, InputRecord, Manifest
-from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config
+from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config, writing
 from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
 from gammapy_hli.run.products import Memory, ProductStore, now
 from gammapy_hli.run.session_records import records_at_end
@@ -167,12 +167,13 @@ def run_chain(
         if outdir is not None:
             folder = check_folder(outdir, overwrite=overwrite)
             lock = stack.enter_context(FolderLock(folder))
-            if write_log:
-                _enter_log_file(stack, folder)
-            mark_folder(folder)
-            _tidy(folder, lock)
-            if config_text is not None:
-                write_config(folder, config_text)
+            with writing(folder, "no step has run"):
+                mark_folder(folder)
+                if write_log:
+                    stack.enter_context(logs_in_file(folder / LOG_FILE))
+                _tidy(folder, lock)
+                if config_text is not None:
+                    write_config(folder, config_text)
         store = ProductStore(steps, outdir, memory)
         runner = _Runner(store, context or RunContext(), wish, allowed)
         runner.history = stack.enter_context(records_at_end(store, config_text))
@@ -274,6 +275,7 @@ class _Runner:
         decision = Decision(step.name, "run", tuple(reasons))
         logger.info("runs (%s)", decision.reason, extra={"step": step.name})
         start = time.monotonic()
+        self.context.prepare()
         self._execute(step)
         self.decisions.append(decision)
         logger.info("done in %.1f s", time.monotonic() - start, extra={"step": step.name})
@@ -359,7 +361,8 @@ class _Runner:
             start=start,
             end=now(),
         )
-        self.store.keep(step, product, manifest)
+        with writing(self.store.step_folder(step.name), f"the product of step '{step.name}' is not written"):
+            self.store.keep(step, product, manifest)
         self._prune_items(step, () if context.keeps_items is False else context.notes.items.values())
 
     def _prune_items(self, step: Step, keys: Iterable[str]) -> None:
@@ -430,10 +433,3 @@ def _tidy(folder: Path, lock: FolderLock) -> None:
         logger.warning("process %s ended without unlocking %s; going on", lock.was_stale.get("pid"), folder)
     for sentence in clean_leftovers(folder):
         logger.info(sentence)
-
-
-def _enter_log_file(stack: ExitStack, folder: Path) -> None:
-    try:
-        stack.enter_context(logs_in_file(folder / LOG_FILE))
-    except OSError as error:
-        raise FolderError(f"{folder / LOG_FILE}: {error.strerror}") from None

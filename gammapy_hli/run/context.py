@@ -10,6 +10,7 @@ from typing import Any, Literal
 from gammapy_hli.run.items import ItemStore
 from gammapy_hli.run.keys import ItemKeys
 from gammapy_hli.run.map_ordered import Outcome, map_ordered
+from gammapy_hli.run.processes import prepare_workers
 from gammapy_hli.run.progress import Progress
 
 
@@ -32,6 +33,8 @@ class RunContext:
     on_error : {"skip", "stop"}
     executor : {"process", "dask"}
     scheduler : str or None
+    modules : tuple of str
+        Modules that the functions of the items need, for workers to load early.
     progress : Progress
         Factory of bars, ``progress(total, label)``.
     logger : Logger
@@ -53,6 +56,7 @@ class RunContext:
     on_error: Literal["skip", "stop"] = "skip"
     executor: Literal["process", "dask"] = "process"
     scheduler: str | None = None
+    modules: tuple[str, ...] = ()
     progress: Progress = field(default_factory=lambda: Progress(enabled=False))
     logger: Any = field(default_factory=lambda: logging.getLogger("gammapy_hli"))
     base_folder: Path = field(default_factory=Path.cwd)
@@ -61,6 +65,11 @@ class RunContext:
     item_keys: ItemKeys | None = None
     keeps_items: bool | None = None
     notes: Notes = field(default_factory=Notes)
+
+    def prepare(self) -> None:
+        """Let workers begin to load what they need, while this process goes on."""
+        if self.n_jobs > 1 and self.executor == "process":
+            prepare_workers(self.modules)
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any], *, label: str = "") -> Iterator[Outcome]:
         """`map_ordered` with the processes, the progress and the rule for errors of this run."""

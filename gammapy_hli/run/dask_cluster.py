@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 import gammapy_hli
 from gammapy_hli.base.errors import ConfigError, HliError, InputError, Problem
-from gammapy_hli.run.processes import Result, WorkerDied, guarded_call, packed, short
+from gammapy_hli.run.processes import WorkerDied, packed, short
+from gammapy_hli.run.worker import Result, guarded_call
 from gammapy_hli.run.worker_logs import collected_logs, replay, sendable
 
 _AHEAD = 4  # items per worker that may be under way or wait to be given out

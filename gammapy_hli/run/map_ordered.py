@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from gammapy_hli.run.dask_cluster import dask_results
-from gammapy_hli.run.processes import Result, process_results
+from gammapy_hli.run.processes import process_results
+from gammapy_hli.run.worker import Result
 
 
 class Bar(Protocol):

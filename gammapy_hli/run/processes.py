@@ -1,4 +1,8 @@
-"""Worker processes on this machine: one item each at a time, so that the death of a worker is the death of one item."""
+"""Worker processes on this machine: one item each at a time, so that the death of a worker is the death of one item.
+
+Workers are forked from a process that has loaded what they need and does nothing else (the fork server of Python): none
+of the threads and locks of this process are in them, and only the first of them has to wait for imports.
+"""
 
 import logging
 import multiprocessing
@@ -6,33 +10,22 @@ import multiprocessing.connection
 import os
 import pickle
 import signal
+import sys
 import traceback as traceback_module
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from gammapy_hli.base.errors import HliError
-from gammapy_hli.run.worker_logs import collected_logs, replay, sendable
+from gammapy_hli.run.worker import Result, SharedFile, receive, work
+from gammapy_hli.run.worker_logs import replay
 
 _AHEAD = 3  # items per worker that may be ahead of the one that is given out
-_LARGE = 65536  # bytes of an array that is sent beside the pickle
 _START_TIMEOUT = 120.0  # seconds within which a new process must report
 
 
 class WorkerDied(HliError):
     """A worker process ended in the middle of an item."""
-
-
-@dataclass
-class Result:
-    """What a worker sends back for one item."""
-
-    value: Any = None
-    error: Exception | None = None
-    traceback: str = ""
-    is_remote: bool = False
-    log: list[logging.LogRecord] = field(default_factory=list)
 
 
 def process_results(function: Callable[[Any], Any], items: list[Any], *, n_jobs: int) -> Iterator[Result]:
@@ -59,14 +52,40 @@ def packed(function: Callable[[Any], Any]) -> bytes:
         raise TypeError(message) from error
 
 
+def prepare_workers(modules: Sequence[str] = ()) -> None:
+    """Start the process that workers are forked from, which loads modules while this one goes on.
+
+    Parameters
+    ----------
+    modules : sequence of str
+        What the functions of the items import; what this process has of gammapy_hli by now is loaded too.
+    """
+    context = _context()
+    if context.get_start_method() == "forkserver":
+        from multiprocessing import forkserver  # late: not on every system
+
+        own = [
+            name for name in sys.modules if name.partition(".")[0] == "gammapy_hli" and name != "gammapy_hli.__main__"
+        ]
+        context.set_forkserver_preload(sorted({*own, *modules}))
+        forkserver.ensure_running()
+
+
+def _context() -> Any:
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if has_server else "spawn")
+
+
 class _Worker:
     """One process and the pipe to it."""
 
     def __init__(self, task: bytes):
-        context = multiprocessing.get_context("spawn")
+        context = _context()
         self.pipe, theirs = context.Pipe()
+        self.board = SharedFile()
         level = logging.getLogger("gammapy_hli").getEffectiveLevel()
-        self.process = context.Process(target=_work, args=(theirs, task, level), daemon=True)
+        told = (theirs, self.board, task, level, dict(os.environ))
+        self.process = context.Process(target=work, args=told, daemon=True)
         self.process.start()
         theirs.close()
         self.index: int | None = None
@@ -90,6 +109,7 @@ class _Worker:
         """End the process at once."""
         with suppress(OSError):
             self.pipe.close()
+        self.board.close()
         if self.process.is_alive():
             self.process.kill()
         self.process.join(5)
@@ -109,6 +129,7 @@ class _Pool:
 
     def results(self) -> Iterator[Result]:
         try:
+            prepare_workers()
             for _ in range(self.n_jobs):
                 self.workers.append(_Worker(self.task))
             while self.next_out < len(self.items):
@@ -156,7 +177,7 @@ class _Pool:
 
     def _listen(self, worker: _Worker) -> None:
         try:
-            message = _receive(worker.pipe)
+            message = receive(worker.pipe, worker.board.descriptor)
         except (EOFError, OSError):
             self._bury(worker)
             return
@@ -181,79 +202,6 @@ class _Pool:
             error = WorkerDied(f"the process that worked on {short(item)} ended: {reason}")
             self.done[worker.index] = Result(error=error, traceback=f"{type(error).__name__}: {error}\n")
         self.workers[self.workers.index(worker)] = _Worker(self.task)
-
-
-def _work(pipe: Any, task: bytes, level: int) -> None:
-    """Life of a worker: announce itself, then an item at a time until the pipe ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C goes to all; the parent ends us
-    try:
-        function, failure = pickle.loads(task), None
-    except Exception as error:
-        function, failure = None, error
-    with suppress(EOFError, OSError):
-        pipe.send_bytes(b"")
-        while True:
-            data = pipe.recv_bytes()
-            with collected_logs(level) as records:
-                result = guarded_call(function, data, failure)
-            result.log = sendable(records)
-            _send(pipe, result)
-    os._exit(0)  # nothing of ours is open; do not wait for threads of libraries
-
-
-def guarded_call(function: Any, data: bytes, failure: Exception | None = None) -> Result:
-    """Call a function on a pickled item; an exception becomes part of the result."""
-    try:
-        if failure is not None:
-            raise failure
-        return Result(value=function(pickle.loads(data)), is_remote=True)
-    except Exception as error:
-        return Result(error=_portable(error), traceback=traceback_module.format_exc(), is_remote=True)
-
-
-def _send(pipe: Any, result: Result) -> None:
-    """Send a result: its pickle, and the memory of large arrays as it is, which spares the time of copies."""
-    views: list[memoryview] = []
-
-    def is_in_pickle(buffer: pickle.PickleBuffer) -> bool:
-        view = buffer.raw()
-        if view.nbytes < _LARGE:
-            return True
-        views.append(view)
-        return False
-
-    try:
-        data = pickle.dumps(result, protocol=5, buffer_callback=is_in_pickle)
-    except Exception as error:
-        kind = type(result.value).__name__
-        problem = TypeError(f"the value of type {kind} cannot be sent from a worker process: {error}")
-        data = pickle.dumps(Result(error=problem, traceback=traceback_module.format_exc(), is_remote=True))
-        views.clear()
-    pipe.send_bytes(pickle.dumps((data, [view.nbytes for view in views])))
-    for view in views:
-        pipe.send_bytes(view)
-
-
-def _receive(pipe: Any) -> Result | None:
-    """What `_send` sent; None for the first word of a worker."""
-    head = pipe.recv_bytes()
-    if not head:
-        return None
-    data, sizes = pickle.loads(head)
-    buffers = [bytearray(size) for size in sizes]
-    for buffer in buffers:
-        pipe.recv_bytes_into(buffer)
-    result: Result = pickle.loads(data, buffers=buffers)
-    return result
-
-
-def _portable(error: Exception) -> Exception:
-    """The exception itself where it can be sent, otherwise a RuntimeError with its text."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def short(item: Any) -> str:

@@ -39,6 +39,12 @@ def talk(x):
 def unpicklable(x):
     return lambda: x
 
+def arrays(x):
+    import numpy as np
+    numbers = np.arange(300_000, dtype=float) * x
+    parts = [numbers.astype("f4").reshape(3, -1), numbers > 7, numbers[::2].copy(), numbers[:5]]
+    return parts, os.environ.get("HLI_TEST_OF_WORKERS", "")
+
 class Odd(Exception):
     def __init__(self, a, b):
         super().__init__("odd")
@@ -199,3 +205,42 @@ def test_dask_without_the_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"Install gammapy_hli\[dask\]"):
         list(map_ordered(abs, [1], executor="dask"))
+
+
+def test_large_arrays_come_back_bitwise_and_workers_see_the_environment_of_now(functions, monkeypatch):
+    monkeypatch.setenv("HLI_TEST_OF_WORKERS", "now")
+    outcomes = [outcome.value for outcome in map_ordered(functions.arrays, range(4), n_jobs=2)]
+    for k, (arrays, said) in enumerate(outcomes):
+        assert [array.dtype.str for array in arrays] == ["<f4", "|b1", "<f8", "<f8"]
+        for array, expected in zip(arrays, functions.arrays(k)[0], strict=True):
+            assert array.tobytes() == expected.tobytes()
+            assert array.shape == expected.shape
+        assert said == "now"
+
+
+def test_worker_whose_parent_is_killed_ends(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    process = subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, start_new_session=True)
+    process.stdout.readline()
+    time.sleep(0.7)
+    process.kill()
+    process.communicate(timeout=20)
+    end = time.monotonic() + 10
+    while processes_of_session(process.pid):
+        assert time.monotonic() < end, "workers outlive the process that started them"
+        time.sleep(0.05)
+
+
+def processes_of_session(number):
+    """Processes of a session that are neither the first nor zombies nor asleep in an item."""
+    found = []
+    for folder in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{folder}/stat") as stream:
+                fields = stream.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if folder.isdigit() and int(fields[3]) == number and fields[0] != "Z":
+            found.append(int(folder))
+    return found
