@@ -86,8 +86,8 @@ def test_a_circle_of_their_radius_fits_point_like_responses(point_like, hli):
     ],
 )  # fmt: skip
 def test_what_does_not_fit_point_like_responses_is_told(point_like, hli, options, words):
-    geometry = ("--reduction.geometry.center", "83.633 deg, 22.0145 deg", "--reduction.geometry.width",
-                "2 deg", "2 deg", "--reduction.background.method", "fov" if options[1] == "map" else "ring")  # fmt: skip
+    place = ("--reduction.geometry.center", "83.633 deg, 22.0145 deg", "--reduction.geometry.width", "2 deg", "2 deg")
+    geometry = (*place, "--reduction.background.method", "fov" if options[1] == "map" else "ring")
     outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *AVERAGED[:2], f"--{options[0]}",
                   options[1], *(geometry if options[0] == "reduction.type" else ()))  # fmt: skip
     assert outcome.code == 3, outcome.err
