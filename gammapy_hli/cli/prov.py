@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gammapy_hli.base.atomic_write import json_text, write_text
-from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.errors import HliError, InputError
 from gammapy_hli.base.file_record import KEYS, read_record
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
@@ -15,6 +15,7 @@ from gammapy_hli.cli.prov_graph import FORMATS, graph_of, write_graph
 from gammapy_hli.cli.prov_text import history_text, lineage_document, lineage_text
 from gammapy_hli.run.history import read_attempts
 from gammapy_hli.run.lineage import Finding, Session, check_session, locate, read_session
+from gammapy_hli.run.step import input_places
 
 OUTDIR = "analysis"
 """The output folder where none is named: the default of general.outdir."""
@@ -76,7 +77,7 @@ def check(argv: list[str]) -> int:
     if arguments is None:
         return 0
     session = _session(arguments)
-    findings = list(check_session(session))
+    findings = list(check_session(session, _places_now(session)))
     if arguments.flags.json:
         print(json.dumps([vars(finding) for finding in findings], indent=2))
     else:
@@ -175,6 +176,16 @@ def _file(arguments: Arguments) -> Path:
 
 def _session(arguments: Arguments) -> Session:
     return read_session(arguments.words[0] if arguments.words else OUTDIR)
+
+
+def _places_now(session: Session) -> dict[str, str]:
+    """Where the inputs of a session stand by its configuration; nothing where that cannot be read."""
+    from gammapy_hli.analysis import Analysis  # late: other actions need no options
+
+    try:
+        return dict(input_places(Analysis.read(session.folder).run_steps()))
+    except HliError:
+        return {}
 
 
 def _write(text: str, arguments: Arguments) -> None:

@@ -1,7 +1,7 @@
 """The way back from a file to what it was made from, by the manifests of an output folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.run.hashing import FileHasher, file_hash
 from gammapy_hli.run.header_record import header_record
 from gammapy_hli.run.manifest import ABSENT, FileRecord, Manifest, read_manifest
+from gammapy_hli.run.plan import Moves
 
 State = Literal["whole", "changed", "missing", "unreadable", "out of date"]
 
@@ -123,12 +124,21 @@ def locate(path: str | os.PathLike[str], outdir: str | os.PathLike[str] | None =
     return _by_content(path, session)
 
 
-def check_session(session: Session) -> Iterator[Finding]:
-    """Every input and product of every step against its record; files are read again, each once."""
+def check_session(session: Session, places: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Every input and product of every step against its record; files are read again, each once.
+
+    Parameters
+    ----------
+    session : Session
+    places : mapping of dotted path to path, optional
+        Where the inputs stand now that options name: a store that was moved is looked for in its new place.
+    """
     hasher = FileHasher()
     for name, manifest in session.manifests.items():
+        moves = Moves.between(manifest.places, places or {})
         for record in manifest.files:
-            yield Finding(name, "input", record.path, _state(Path(record.path), record, hasher), record.size)
+            place = moves.now(record.path)
+            yield Finding(name, "input", place, _state(Path(place), record, hasher), record.size)
         for record in manifest.products:
             path = session.product_path(name, record)
             yield Finding(name, "product", str(path), _state(path, record, hasher), record.size)

@@ -174,6 +174,19 @@ def test_check_finds_nothing_after_a_run_and_everything_after_changes(session, h
     }
 
 
+def test_store_that_was_moved_is_checked_where_it_is_now(place, hli):
+    assert hli("run", "-c", "sim.yaml", "-q").code == 0
+    Path("store").rename("moved")
+    lost = hli("prov", "check", "out")
+    assert lost.code == 3
+    assert "selection: input missing" in lost.out
+    Path("sim.yaml").write_text(Path("sim.yaml").read_text().replace("datastore: store", "datastore: moved"))
+    again = hli("run", "-c", "sim.yaml", "-q")
+    assert " done" not in again.out
+    whole = hli("prov", "check", "out")
+    assert whole.code == 0, whole.out
+
+
 def test_graph_has_every_step_in_every_form(session, hli):
     mermaid = hli("prov", "graph", "out").out
     assert mermaid.startswith("flowchart TD\n")
