@@ -9,6 +9,7 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import COMMANDS, PROGRAM
 from gammapy_hli.cli.arguments import Parser, UsageError, add_run_flags, common_parser, split
 from gammapy_hli.cli.config import ACTIONS
+from gammapy_hli.cli.init import QUESTIONS
 from gammapy_hli.cli.prov import ACTIONS as PROV_ACTIONS
 from gammapy_hli.cli.prov import flags_of_actions
 from gammapy_hli.components.simulation import Simulation
@@ -17,6 +18,10 @@ from gammapy_hli.tools import TOOLS
 
 _ACTIONS = {"config": tuple(ACTIONS), "prov": tuple(PROV_ACTIONS)}
 SHELLS = ("bash", "zsh", "fish")
+_CONFIG_FLAGS = (
+    *("--config", "--outdir", "--output", "--overwrite", "--example", "--values", "--steps", "--level", "--inputs"),
+    *("--json", "--changed", "--history", "--models", "--strict"),
+)
 
 _BASH = """\
 # {program} completion: put   source <({program} completion {shell})   into the start file of your shell
@@ -63,8 +68,9 @@ def options_of(command: str) -> list[str]:
     sections = {entry.command: entry.section for entry in TOOLS}
     if command == "simulate":
         return ["--config", "--overwrite", *_paths(Simulation, "")]
-    if command in ("config", "prov", "info", "demo", "completion"):
-        return {"config": ["--output", "--example", "--values", "--inputs", "--changed", "--history"],
+    if command in ("config", "init", "prov", "info", "demo", "completion"):
+        return {"config": [*_CONFIG_FLAGS],
+                "init": [*(f"--{name}" for name in QUESTIONS), "--outdir", "--yes", "--overwrite"],
                 "prov": [*flags_of_actions()], "info": ["--json"],
                 "demo": ["--outdir", "--seed", "--quiet"]}.get(command, [])  # fmt: skip
     section = sections.get(command)

@@ -94,8 +94,6 @@ def test_slow_parts_in_the_terminal_then_python(analysis99, products):
     Path("config.yaml").write_text(edited(gammapy_hli("config")), encoding="utf-8")
     said = " ".join(gammapy_hli("data_reduction", "-c", "config.yaml", "-q").split())
     assert "reduction done 3 datasets" in said
-        gammapy_hli("data_reduction", "-c", "config.yaml", "-q").split("  ")
-    )
     gammapy_hli("optimise", "-q")
     analysis = Analysis.read()
     assert analysis.run(until="fit").result.executed == ()

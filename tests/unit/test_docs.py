@@ -20,6 +20,7 @@ import pytest
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.base.yaml_reader import parse_yaml
 from gammapy_hli.cli import COMMANDS
+from gammapy_hli.cli.config import ACTIONS
 from gammapy_hli.core.docs import markdown_reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,8 +199,7 @@ def test_flags_of_every_command_are_described(command, capsys):
 
     page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     assert f"`{command.name}`" in page
-    actions = ("template", "check", "show", "schema", "docs") if command.name == "config" else ("",)
-    for action in filter(None, actions) if command.name == "config" else actions:
+    for action in ACTIONS if command.name == "config" else ("",):
         main([command.name, *([action] if action else []), "--help"])
         flags = re.findall(
             r"^  (?:-\w,? ?\S*,? ?)?(--[a-z-]+)", capsys.readouterr().out.partition("\noptions:\n  --")[0], re.M

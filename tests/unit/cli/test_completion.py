@@ -35,6 +35,8 @@ def script() -> str:
         (("gammapy-hli", "simulate", "--n_r"), ["--n_runs"]),
         (("gammapy-hli", "prov", "--js"), ["--json"]),
         (("gammapy-hli", "info", "--j"), ["--json"]),
+        (("gammapy-hli", "init", "--tar"), ["--target"]),
+        (("gammapy-hli", "config", "--mod"), ["--models"]),
     ],
 )
 def test_bash_completes_commands_flags_and_options(script, words, wanted):
