@@ -25,6 +25,8 @@ COMMANDS = {
     "reduction help": ["reduction", "--help"],
     "template": ["config", "template"],
     "schema": ["config", "schema"],
+    "info": ["info"],
+    "prov help": ["prov", "graph", "--help"],
 }
 
 
