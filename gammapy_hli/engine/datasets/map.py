@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.gti import Gti
     from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
     from gammapy_hli.engine.irf.edisp_map import EdispKernelMap
+    from gammapy_hli.engine.irf.edisp_migra_map import EdispMigraMap
     from gammapy_hli.engine.irf.psf_map import PsfMap
 
 
@@ -55,7 +56,7 @@ class MapDataset(Summary):
         Expected background counts.
     psf : PsfMap or None
         Point spread function, on a geometry of its own.
-    edisp : EdispKernelMap or None
+    edisp : EdispKernelMap, EdispMigraMap or None
         Energy dispersion, on a geometry of its own.
     mask_safe, mask_fit : ndarray of bool, shape (ne, ny, nx), or None
         Bins to trust and bins to fit; None means all of them.
@@ -75,7 +76,7 @@ class MapDataset(Summary):
     exposure: Quantity | None = None
     background: np.ndarray | None = None
     psf: PsfMap | None = None
-    edisp: EdispKernelMap | None = None
+    edisp: EdispKernelMap | EdispMigraMap | None = None
     mask_safe: np.ndarray | None = None
     mask_fit: np.ndarray | None = None
     gti: Gti | None = None

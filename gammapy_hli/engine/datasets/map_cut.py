@@ -91,5 +91,5 @@ def slice_energy(dataset: DatasetT, min: Any = None, max: Any = None, name: str 
     changes: dict[str, Any] = {key: values[start:stop] for key, values in reco_arrays(dataset).items()}
     edisp = dataset.edisp
     if edisp is not None:
-        edisp = replace(edisp, energy=edisp.energy.slice(start, stop), data=edisp.data[:, start:stop])
+        edisp = edisp.sliced(start, stop)
     return replace(dataset, name=name or dataset.name, energy=axis.slice(start, stop), edisp=edisp, **changes)

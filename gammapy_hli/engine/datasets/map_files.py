@@ -30,7 +30,9 @@ from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.map_files import header_of, write_hdus
 from gammapy_hli.engine.geom.sky_map import SkyMap
 from gammapy_hli.engine.irf.edisp_map import EdispKernelMap
+from gammapy_hli.engine.irf.edisp_migra_map import EdispMigraMap
 from gammapy_hli.engine.irf.psf_map import PsfMap
+from gammapy_hli.engine.irf.response_map import ResponseMap
 
 OFF_IMAGES = ("COUNTS_OFF", "ACCEPTANCE", "ACCEPTANCE_OFF")
 RECO_IMAGES = ("COUNTS", "BACKGROUND", "MASK_SAFE", "MASK_FIT", *OFF_IMAGES)
@@ -77,16 +79,16 @@ def dataset_maps(dataset: MapDataset) -> dict[str, SkyMap]:
         maps["EXPOSURE"] = SkyMap(geometry, (true,), dataset.exposure.value, EXPOSURE_UNIT, meta)
     maps |= {name: arrays.pop(name) for name in ("BACKGROUND",) if name in arrays}
     if dataset.edisp is not None:
-        maps |= _irf_maps("EDISP", dataset.edisp, dataset.edisp.energy, "")
+        maps |= _irf_maps("EDISP", dataset.edisp, "")
     if dataset.psf is not None:
-        maps |= _irf_maps("PSF", dataset.psf, dataset.psf.rad, "sr-1")
+        maps |= _irf_maps("PSF", dataset.psf, "sr-1")
     return maps | arrays
 
 
-def _irf_maps(name: str, irf: Any, second: Axis, unit: str) -> dict[str, SkyMap]:
-    maps = {name: SkyMap(irf.geometry, (irf.energy_true, second), irf.data, u.Unit(unit))}
+def _irf_maps(name: str, irf: ResponseMap, unit: str) -> dict[str, SkyMap]:
+    maps = {name: SkyMap(irf.geometry, (irf.energy_true, irf.second_axis), irf.data, u.Unit(unit))}
     if irf.exposure is not None:
-        axes = (irf.energy_true, second.squash())
+        axes = (irf.energy_true, irf.second_axis.squash())
         maps[f"{name}_EXPOSURE"] = SkyMap(irf.geometry, axes, irf.exposure.value[:, np.newaxis], EXPOSURE_UNIT)
     return maps
 
@@ -164,12 +166,13 @@ def _read_maps(maps: InputMaps, own: dict[str, Any]) -> dict[str, Any]:
         values["exposure"] = Quantity(exposure.data, EXPOSURE_UNIT, copy=False)
     for name, one in reco.items():
         values[name.lower()] = one.as_mask().data if name.startswith("MASK") else one.data
-    values["psf"], values["edisp"] = _read_psf(maps), _read_edisp(maps)
+    values["psf"] = _read_psf(maps)
     values["geometry"] = maps.common_geometry([*reco, *(["EXPOSURE"] if exposure is not None else [])])
     known = own.get("axes", {})
     first = next(iter(reco.values()), None)
     energy = first.axis("energy") if first is not None else known.get("energy")
     true = exposure.axis("energy_true") if exposure is not None else known.get("energy_true")
+    values["edisp"] = _read_edisp(maps, energy)
     irfs = [irf for irf in (values["edisp"], values["psf"]) if irf is not None]
     if energy is None and values["edisp"] is not None:
         energy = values["edisp"].energy
@@ -190,12 +193,17 @@ def _read_psf(maps: InputMaps) -> PsfMap | None:
     return PsfMap(found.geometry, true, rad, found.data, maps.irf_exposure("PSF", found))
 
 
-def _read_edisp(maps: InputMaps) -> EdispKernelMap | None:
-    found = maps.find("EDISP", ("energy_true", "energy"), u.dimensionless_unscaled)
+def _read_edisp(maps: InputMaps, energy: Axis | None) -> EdispKernelMap | EdispMigraMap | None:
+    """Kernels, or densities of migra, which make kernels for the energies of the counts (of the true ones without)."""
+    second = "migra" if "migra" in maps.axes_of("EDISP") else "energy"
+    found = maps.find("EDISP", ("energy_true", second), u.dimensionless_unscaled)
     if found is None:
         return None
-    true, energy = found.axes
-    return EdispKernelMap(found.geometry, true, energy, found.data, maps.irf_exposure("EDISP", found))
+    true, axis = found.axes
+    exposure = maps.irf_exposure("EDISP", found)
+    if second == "energy":
+        return EdispKernelMap(found.geometry, true, axis, found.data, exposure)
+    return EdispMigraMap(found.geometry, true, axis, energy or true.renamed("energy"), found.data, exposure)
 
 
 def _read_own_table(path: Path, tables: dict[str, FitsTable]) -> dict[str, Any]:

@@ -87,6 +87,10 @@ class InputMaps:
         self._maps[name] = found
         return found
 
+    def axes_of(self, name: str) -> tuple[str, ...]:
+        """Names of the axes of a map, slowest first; () where it is not there."""
+        return tuple(axis.name for axis in self._maps[name].axes) if name in self._maps else ()
+
     def common_geometry(self, names: Sequence[str]) -> WcsGeometry:
         """The pixels that maps found before share."""
         if not names:
@@ -133,8 +137,7 @@ class InputMaps:
         if names == ("energy",) and expected == ("energy_true",):  # written by gammapy before 0.18
             return replace(found, axes=(found.axes[0].renamed("energy_true"),))
         if names != expected:
-            hint = ". An edisp in migra cannot be read: make a kernel map of it" if "migra" in names else ""
-            raise self.error(name, f"its axes are ({', '.join(names)}), expected ({', '.join(expected)}){hint}")
+            raise self.error(name, f"its axes are ({', '.join(names)}), expected ({', '.join(expected)})")
         return found
 
     def _converted(self, name: str, found: SkyMap, unit: u.UnitBase) -> SkyMap:

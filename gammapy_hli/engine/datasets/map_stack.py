@@ -15,6 +15,7 @@ from gammapy_hli.engine.datasets.map_masks import nearest_mask, touched_mask
 from gammapy_hli.engine.datasets.map_stack_irf import IrfSum
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
 from gammapy_hli.engine.geom.axes import Axis
+from gammapy_hli.engine.irf.edisp_map import EdispKernelMap
 
 if TYPE_CHECKING:
     from gammapy_hli.engine.dl3.gti import Gti
@@ -219,7 +220,7 @@ class MapStacker:
             total, irf = self._irf_sum(name, dataset), getattr(dataset, name)
             if total is None:
                 continue
-            mask = dataset.safe_image[np.newaxis] if name == "psf" else dataset.safe
+            mask = dataset.safe if isinstance(irf, EdispKernelMap) else dataset.safe_image[np.newaxis]
             total.add(irf, on_irf(mask, dataset.geometry, irf.geometry))
             self._irfs[name] = total
 

@@ -47,7 +47,7 @@ class IrfSum:
         """Raise InputError where a response cannot be added; `where` begins the message."""
         if irf.exposure is None:
             raise InputError(f"{where} has no exposure, which is its weight; leave it out or make it again")
-        for axis in ("energy_true", "rad", "energy"):
+        for axis in ("energy_true", "rad", "migra", "energy"):
             mine, other = getattr(self.first, axis, None), getattr(irf, axis, None)
             if mine is not None and (other is None or not mine.same_as(other)):
                 raise InputError(

@@ -74,8 +74,5 @@ def _acceptance_off(sums: dict[str, Any], background: np.ndarray) -> np.ndarray:
 def _sum_edisp(dataset: MapDataset, axis: Axis, groups: list[slice]) -> Any:
     edisp = dataset.edisp
     assert edisp is not None
-    data = edisp.data
-    if dataset.mask_safe is not None:
-        data = data * touched_mask(dataset.mask_safe, dataset.geometry, edisp.geometry)
-    summed = np.stack([data[:, group].sum(axis=1) for group in groups], axis=1)
-    return replace(edisp, energy=axis, data=summed)
+    safe = dataset.mask_safe
+    return edisp.summed(axis, groups, None if safe is None else touched_mask(safe, dataset.geometry, edisp.geometry))

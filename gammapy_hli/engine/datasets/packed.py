@@ -32,13 +32,14 @@ from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.irf.edisp_map import EdispKernelMap
+from gammapy_hli.engine.irf.edisp_migra_map import EdispMigraMap
 from gammapy_hli.engine.irf.psf_map import PsfMap
 
 CLASSES: dict[str, Any] = {
     cls.__name__: cls
     for cls in (
         *(SpectrumDataset, SpectrumDatasetOnOff, MapDataset, MapDatasetOnOff),
-        *(Axis, Gti, WcsGeometry, PsfMap, EdispKernelMap, IrfSum),
+        *(Axis, Gti, WcsGeometry, PsfMap, EdispKernelMap, EdispMigraMap, IrfSum),
     )
 }
 SPARSE = 8  # arrays with fewer than one value in so many that is not zero are kept as positions and values

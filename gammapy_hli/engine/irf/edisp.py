@@ -19,6 +19,7 @@ from gammapy_hli.engine.irf.interpolate import ResponseGrid, inside
 from gammapy_hli.engine.irf.pixel_weights import PixelWeights
 
 Array = NDArray[np.float64]
+SMALLEST = 1e-8  # entries of a kernel below this are 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +96,14 @@ class EnergyDispersion(Summary):
         others = weights.inside & ~is_linear
         if others.any():
             kernel[others] = self._kernel_of_densities(table, weights.only(others), migra)
-        kernel[kernel < 1e-8] = 0.0
+        kernel[kernel < SMALLEST] = 0.0
         return kernel.reshape(*theta.shape, *kernel.shape[1:])
 
     def _kernel_of_sums(self, table: Array, weights: PixelWeights, migra: Array) -> Array:
         """Kernels (n, nt, ne) from densities at nodes of offset, table (nt, nm, noff), at edges migra (nt, ne + 1)."""
-        cumulative = self._cumulative(np.moveaxis(table, -1, 0))
-        sums = weights.places_first(np.moveaxis(np.diff(self._cumulative_at(cumulative, migra), axis=-1), 0, -1))
+        cumulative = cumulative_density(np.moveaxis(table, -1, 0), self.migra)
+        steps = np.diff(cumulative_at(cumulative, migra, self.migra), axis=-1)
+        sums = weights.places_first(np.moveaxis(steps, 0, -1))
         total = weights.places_first(np.moveaxis(cumulative[..., -1], 0, -1))[..., np.newaxis]
         return np.divide(sums, total, out=sums, where=total > 0)
 
@@ -109,26 +111,10 @@ class EnergyDispersion(Summary):
         """As `_kernel_of_sums`, with densities below zero, as from extrapolation, set to 0."""
         density = np.clip(weights.places_first(table), 0.0, None)
         density[~np.isfinite(density)] = 0.0
-        cumulative = self._cumulative(density)
+        cumulative = cumulative_density(density, self.migra)
         total = cumulative[..., -1:]
-        sums = np.clip(np.diff(self._cumulative_at(cumulative, migra), axis=-1), 0.0, None)
+        sums = np.clip(np.diff(cumulative_at(cumulative, migra, self.migra), axis=-1), 0.0, None)
         return np.divide(sums, total, out=sums, where=total > 0)
-
-    def _cumulative(self, density: Array) -> Array:
-        """Sums of density (..., nt, nm) times step up to each edge of migra, shape (..., nt, nm + 1)."""
-        cumulative = np.zeros((*density.shape[:-1], self.migra.nbin + 1))
-        np.cumsum(density * self.migra.width.to_value(""), axis=-1, out=cumulative[..., 1:])
-        return cumulative
-
-    def _cumulative_at(self, cumulative: Array, migra: Array) -> Array:
-        """Cumulative (..., nt, nm + 1) at migra (nt, ne), linear between edges, constant beyond them."""
-        edges = self.migra.edges_value("")
-        x = np.clip(migra, edges[0], edges[-1])
-        low = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
-        fraction = (x - edges[low]) / (edges[low + 1] - edges[low])
-        rows = np.arange(len(migra))[:, None]
-        below, above = cumulative[..., rows, low], cumulative[..., rows, low + 1]
-        return below + fraction * (above - below)
 
     def to_hdu(self) -> fits.BinTableHDU:
         """GADF table; reading it gives the same response bit by bit."""
@@ -153,6 +139,24 @@ class EnergyDispersion(Summary):
     @cached_property
     def _grid(self) -> ResponseGrid:
         return ResponseGrid(self.axes, self.data.to_value(""))
+
+
+def cumulative_density(density: Array, migra: Axis) -> Array:
+    """Sums of a density (..., nt, nm) times step up to each edge of migra, shape (..., nt, nm + 1)."""
+    cumulative = np.zeros((*density.shape[:-1], migra.nbin + 1))
+    np.cumsum(density * migra.width.to_value(""), axis=-1, out=cumulative[..., 1:])
+    return cumulative
+
+
+def cumulative_at(cumulative: Array, places: Array, migra: Axis) -> Array:
+    """Cumulative (..., nt, nm + 1) at places in migra (nt, ne), linear between edges, constant beyond them."""
+    edges = migra.edges_value("")
+    x = np.clip(places, edges[0], edges[-1])
+    low = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    fraction = (x - edges[low]) / (edges[low + 1] - edges[low])
+    rows = np.arange(len(places))[:, None]
+    below, above = cumulative[..., rows, low], cumulative[..., rows, low + 1]
+    return below + fraction * (above - below)
 
 
 def read_edisp(hdu: Any, file: str | Path | None = None) -> EnergyDispersion:

@@ -5,7 +5,8 @@ They come from the response of one run (`make_edisp_map`) or from a sum of runs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,26 @@ class EdispKernelMap(ResponseMap):
         """The axis of reconstructed energy."""
         return self.energy
 
+    def sliced(self, start: int, stop: int) -> EdispKernelMap:
+        """The reconstructed energy bins start..stop - 1."""
+        return replace(self, energy=self.energy.slice(start, stop), data=self.data[:, start:stop])
+
+    def summed(self, energy: Axis, groups: Sequence[slice], used: np.ndarray | None) -> EdispKernelMap:
+        """Reconstructed energy bins added in groups, which make the bins of a new axis.
+
+        Parameters
+        ----------
+        energy : Axis
+        groups : sequence of slice
+        used : ndarray of bool, shape (ne, ny, nx), or None
+            Where a bin counts; None for everywhere.
+        """
+        data = self.data if used is None else self.data * used
+        return replace(self, energy=energy, data=np.stack([data[:, group].sum(axis=1) for group in groups], axis=1))
+
     def at(self, position: SkyCoord) -> np.ndarray:
         """Kernel of the pixel nearest to a position that has any response, shape (nt, ne)."""
-        y, x = self.place_of(position)
-        row, column = (int(_) for _ in self.geometry.pixel_index(x, y))
-        if row < 0:  # outside, and no pixel has a response
-            ny, nx = self.geometry.shape
-            row, column = int(np.clip(np.rint(y), 0, ny - 1)), int(np.clip(np.rint(x), 0, nx - 1))
+        row, column = self.pixel_of(position)
         return self.data[:, :, row, column].astype(np.float64)
 
     def summary(self) -> dict[str, Any]:

@@ -57,6 +57,15 @@ class ResponseMap(Summary):
         valid = self._valid
         return nearest_valid(valid, x, y) if (row < 0 or not valid[row, column]) and valid.any() else (y, x)
 
+    def pixel_of(self, position: SkyCoord) -> tuple[int, int]:
+        """Row and column of the pixel nearest to a position that has any response."""
+        y, x = self.place_of(position)
+        row, column = (int(_) for _ in self.geometry.pixel_index(x, y))
+        if row < 0:  # outside, and no pixel has a response
+            ny, nx = self.geometry.shape
+            row, column = int(np.clip(np.rint(y), 0, ny - 1)), int(np.clip(np.rint(x), 0, nx - 1))
+        return row, column
+
     @cached_property
     def _valid(self) -> np.ndarray:
         """Pixels with any response, shape (ny, nx)."""

@@ -195,17 +195,6 @@ def test_other_energies_in_one_file_are_named(edit, make_map):
         read_map_dataset(edit(swap))
 
 
-def test_edisp_in_migra_is_not_read(make_map, edit):
-    def rename(hdus):
-        for name in ("EDISP", "EDISP_BANDS"):
-            hdus[name].header["AXCOLS1"] = "MIGRA_MIN,MIGRA_MAX"
-        for name in ("MIN", "MAX"):
-            hdus["EDISP_BANDS"].columns[f"E_{name}"].name = f"MIGRA_{name}"
-
-    with pytest.raises(InputError, match=r"HDU EDISP: its axes are \(energy_true, migra\).*kernel map"):
-        read_map_dataset(edit(rename))
-
-
 @pytest.mark.parametrize("fraction", [0.0, 0.001, 0.3, 0.6, 0.97])
 def test_truncated_files_are_told(make_map, tmp_path, fraction):
     path = write_map_dataset(make_map(), tmp_path / "x.fits")
