@@ -45,6 +45,10 @@ def _commands(steps: tuple[str, ...]) -> str:
     if plain and len(plain) == len(steps):
         lines += ["", "# or step by step"]
         lines += [f"gammapy-hli-{step.replace('_', '-')} -c {CONFIG_NAME} --general.outdir result" for step in plain]
+    made = [step for step in steps if step != "report"]
+    if made:
+        lines += ["", "# what a result was made from, back to the event lists; whether all files are as they were"]
+        lines += [f"gammapy-hli prov show result/{made[-1]}", "gammapy-hli prov check result"]
     return "\n".join(lines) + "\n"
 
 

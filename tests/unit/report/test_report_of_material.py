@@ -77,6 +77,10 @@ def test_whole_page_has_every_section(whole):
         assert words in page.text
 
 
+def test_page_tells_how_to_trace_its_numbers_back(whole):
+    assert "gammapy-hli prov show result/fit gammapy-hli prov check result" in outline(whole).text
+
+
 def test_page_is_one_file_with_identifiers_that_differ(whole):
     html = make_report(whole).html
     page = Outline(html)
