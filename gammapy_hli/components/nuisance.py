@@ -41,8 +41,9 @@ class InstrumentNuisance(Component):
             value = entry.default if given.value is None else given.value
             if low < entry.min:
                 yield self.problem(kind, f"min {low:g} is below {entry.min:g}", code="range", hint=entry.help)
-            elif not low <= value <= high:
-                yield self.problem(kind, f"value {value:g} does not lie between {low:g} and {high:g}", code="range")
+            elif value < low or value > high:
+                side = f"below min {low:g}" if value < low else f"above max {high:g}"
+                yield self.problem(kind, f"value {value:g} is {side}", code="range")
             elif given.value is None and given.prior is not None:
                 yield from self._start_problem(kind, value, given.prior)
 

@@ -159,6 +159,8 @@ class _Wiring:
             found = self.links_of(leader).get(product)
             if found:
                 return found
+            if product in self.tool(leader).requires:
+                return ()  # what the leader lacks has been told there
         return None
 
     def _found(self, step: str, product: str) -> tuple[str, ...]:

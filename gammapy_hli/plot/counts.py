@@ -19,6 +19,7 @@ def plot_counts(
     npred: np.ndarray,
     residuals: np.ndarray,
     used: np.ndarray,
+    color: str = BLUE,
 ) -> Figure:
     """Observed counts over the predicted ones, and the residual of each bin in units of sigma.
 
@@ -34,13 +35,15 @@ def plot_counts(
         Signed root of the deviance; nan where there is none.
     used : ndarray of bool, shape (n,)
         Bins that the fit used.
+    color : str
+        Of the model.
     """
     figure = new_figure(height=4.2)
     top, low = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1.15), "hspace": 0.07})
     shown_npred, shown_background = (np.where(used, values, np.nan) for values in (npred, background))
     if np.isfinite(shown_npred).any():
         top.stairs(shown_background, edges, color=ORANGE, linewidth=1.2, fill=True, alpha=0.3, label="background")
-        top.stairs(shown_npred, edges, color=BLUE, linewidth=1.8, label="source + background", baseline=None)
+        top.stairs(shown_npred, edges, color=color, linewidth=1.8, label="source + background", baseline=None)
     _draw_counts(top, edges, counts, used, INK, "counts")
     _draw_counts(top, edges, counts_unused, counts_unused > 0, MUTED, "counts not in the fit")
     highest = max(np.max(values[np.isfinite(values)], initial=1.0) for values in (counts, counts_unused, shown_npred))

@@ -213,7 +213,7 @@ class MapView:
             if shared is None:
                 continue
             here, there = ((slice(None), *part) for part in shared)
-            found = predict_map(dataset, fit.result.models)
+            found = predict_map(dataset, fit.result.models, fit.result.nuisances)
             mask = fitted_bins(dataset, fit.result.energy_range)[there]
             for target, values in ((counts, dataset.counts), (background, found.background), (npred, found.npred)):
                 if values is not None:

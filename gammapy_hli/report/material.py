@@ -1,5 +1,6 @@
 """What a report is made from: the products of the steps that are there, and how they belong together."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,19 @@ AnyDataset = SpectrumDataset | MapDataset
 
 
 @dataclass(frozen=True, eq=False)
+class Instrument:
+    """The datasets of a fit that come from one reduction, under the label of that reduction."""
+
+    name: str
+    datasets: tuple[AnyDataset, ...]
+
+    @property
+    def spectra(self) -> tuple[SpectrumDataset, ...]:
+        """The spectra among them."""
+        return tuple(dataset for dataset in self.datasets if isinstance(dataset, SpectrumDataset))
+
+
+@dataclass(frozen=True, eq=False)
 class FitMaterial:
     """A fit with what it looked at.
 
@@ -29,11 +43,25 @@ class FitMaterial:
     result : FitResult
     datasets : tuple of SpectrumDataset and MapDataset
         The datasets of the fit, or their sum; empty where they are not known.
+    origins : mapping of step to tuple of str
+        Names of the datasets of each reduction that the fit looked at.
     """
 
     step: str
     result: FitResult
     datasets: tuple[AnyDataset, ...]
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The datasets by reduction; one group where there is one, or their sum was fitted."""
+        if len(self.origins) < 2 or self.result.stack:
+            return (Instrument("", self.datasets),) if self.datasets else ()
+        found = []
+        for step, names in self.origins.items():
+            own = tuple(dataset for dataset in self.datasets if dataset.name in names)
+            found.append(Instrument(step.partition("@")[2] or step, own))
+        return tuple(instrument for instrument in found if instrument.datasets)
 
     @property
     def spectra(self) -> tuple[SpectrumDataset, ...]:
@@ -108,7 +136,8 @@ class Material:
     def fits(self) -> tuple[FitMaterial, ...]:
         """The fits with their datasets, in order."""
         return tuple(
-            FitMaterial(step, result, self._datasets_of(step, result)) for step, result in self.fit_results.items()
+            FitMaterial(step, result, self._datasets_of(step, result), self._origins_of(step))
+            for step, result in self.fit_results.items()
         )
 
     @property
@@ -180,8 +209,16 @@ class Material:
         return reduction in self.links.get(fit, {}).get("datasets", (reduction,))
 
     def totals(self) -> dict[str, float] | None:
-        """Headline numbers of the first reduction."""
-        return next((reduction.totals() for reduction in self.reductions.values()), None)
+        """Headline numbers of the first reduction, or of all instruments of the first fit together.
+
+        Several instruments have no common significance.
+        """
+        fit = next(iter(self.fits), None)
+        joint = {} if fit is None else self._reductions_of(fit.step)
+        if len(joint) < 2:
+            return next((reduction.totals() for reduction in self.reductions.values()), None)
+        parts = [reduction.totals() for reduction in joint.values()]
+        return {name: sum(part[name] for part in parts) for name in parts[0]} | {"sqrt_ts": math.nan}
 
     def observations_of(self, reduction: str) -> Any:
         """The observations that a reduction came from; None where they are not there."""
@@ -198,9 +235,19 @@ class Material:
         alike = [fit for fit in self.fits if {d.name for d in fit.datasets} == set(points.datasets)]
         return next(iter(named or alike), None)
 
+    def _reductions_of(self, fit: str) -> dict[str, Any]:
+        """The reductions that a fit took its datasets from."""
+        known = self.links.get(fit, {}).get("datasets", tuple(self.reductions))
+        return {name: self.reductions[name] for name in known if name in self.reductions}
+
+    def _origins_of(self, fit: str) -> dict[str, tuple[str, ...]]:
+        return {
+            name: tuple(dataset.name for dataset in reduction.datasets)
+            for name, reduction in self._reductions_of(fit).items()
+        }
+
     def _datasets_of(self, step: str, result: FitResult) -> tuple[AnyDataset, ...]:
-        known = self.links.get(step, {}).get("datasets", tuple(self.reductions))
-        found = [self.reductions[name] for name in known if name in self.reductions]
+        found = self._reductions_of(step).values()
         datasets = fitted_datasets((dataset for reduction in found for dataset in reduction.datasets), result.stack)
         fitted = {part.name for part in result.goodness.datasets}
         return tuple(dataset for dataset in datasets if dataset.name in fitted)

@@ -12,6 +12,7 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.core.chain import tool_slots, wire
 from gammapy_hli.core.slots import join
 from gammapy_hli.core.tool import Tool
+from gammapy_hli.core.traits import ModelParameter
 from gammapy_hli.engine.models.nuisance_table import NUISANCES
 
 STACKED = "stacked"
@@ -127,23 +128,27 @@ def minos_problems(tool: Any) -> Iterator[Problem]:
     if len(makers) != 1 or tool.root[makers[0]].stored("file") is not None:
         return
     sources = tool.root[makers[0]].sources
-    known = list(sources)
+    parameters = [name for source in sources for name in _parameter_names(source, sources[source])]
+    nuisances = [f"{label}.{kind}" for label, item in tool.nuisances.items() for kind in item.named]
     for name in wanted:
-        source = max((each for each in known if name.startswith(f"{each}.")), key=len, default=None)
-        instrument, _, kind = name.rpartition(".")
-        if source is None and (kind in NUISANCES or "-bkg.spectral." in name):
-            if kind in NUISANCES and (instrument not in tool.nuisances or kind not in tool.nuisances[instrument].named):
-                of = [f"{label}.{own}" for label, item in tool.nuisances.items() for own in item.named]
-                message = f"'{name}' is no nuisance of the fit."
-                yield tool.problem("minos", message, hint=_known_text(name, of), code="unknown-parameter")
-        elif source is None:
-            examples = [f"{each}.spectral.{own}" for each in known for own in _spectral_names(sources[each])]
-            message = f"'{name}' is not a parameter of the model."
-            yield tool.problem("minos", message, hint=_known_text(name, examples), code="unknown-parameter")
+        source = max((each for each in sources if name.startswith(f"{each}.")), key=len, default=None)
+        is_nested = source is not None and name.removeprefix(f"{source}.").count(".") > 1  # a part of a compound
+        if name in parameters or name in nuisances or is_nested or "-bkg.spectral." in name:
+            continue
+        if source is None and name.rpartition(".")[2] in NUISANCES:
+            message, known = f"'{name}' is no nuisance of the fit.", nuisances
+        else:
+            message, known = f"'{name}' is not a parameter of the model.", parameters
+        yield tool.problem("minos", message, hint=_known_text(name, known), code="unknown-parameter")
 
 
-def _spectral_names(source: Any) -> list[str]:
-    return [name for name in type(source.spectral).members() if name != "type"]
+def _parameter_names(source: str, component: Any) -> Iterator[str]:
+    """Names of the parameters of a source that the table of models knows."""
+    for kind in ("spectral", "spatial", "temporal"):
+        part = getattr(component, kind)
+        for name, member in {} if part is None else type(part).members().items():
+            if isinstance(member, ModelParameter):
+                yield f"{source}.{kind}.{name}"
 
 
 def _known_text(name: str, known: Sequence[str]) -> str:

@@ -60,6 +60,17 @@ class MapsTool(Tool):
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._dataset = _one_map(inputs["datasets"])
         self._fit = inputs.get("fit_result")
+        self._nuisances = self._nuisances_of(inputs["datasets"])
+
+    def _nuisances_of(self, reductions: Any) -> tuple[Any, ...]:
+        """What the fit found for the instrument whose map it is; that of a sum is shared by all that is added."""
+        if self._fit is None or not self._fit.nuisances or "residual" not in self.products:
+            return ()
+        from gammapy_hli.engine.models.nuisance import nuisances_of_sum  # late: loads astropy
+        from gammapy_hli.engine.products.reduction import all_datasets
+
+        parts = [dataset.name for dataset in all_datasets(reductions)]
+        return nuisances_of_sum(self._fit.nuisances, parts, self._dataset.name)
 
     def finish(self) -> Any:
         from gammapy_hli.engine.products.map_set import MapSet  # late: loads numpy and astropy
@@ -105,7 +116,7 @@ class MapsTool(Tool):
 
         if self._fit is None:
             raise InputError(f"{self.dotted_path}.products: residual needs the product of a fit")
-        npred = predict_map(self._dataset, self._fit.models).npred
+        npred = predict_map(self._dataset, self._fit.models, self._nuisances).npred
         return estimate_residual_maps(self._dataset, npred, self.correlation_radius, energy_edges=self.energy_edges)
 
     def _point_source(self) -> Any:

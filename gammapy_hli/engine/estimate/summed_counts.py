@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
+from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
 from gammapy_hli.engine.stats.significance import significance_cash
 
@@ -49,7 +50,10 @@ class SummedCounts:
 
 
 def sum_counts(
-    datasets: Sequence[SpectrumDataset], models: Models, energy_range: EnergyRange | None = None
+    datasets: Sequence[SpectrumDataset],
+    models: Models,
+    energy_range: EnergyRange | None = None,
+    nuisances: Sequence[Nuisance] = (),
 ) -> list[SummedCounts]:
     """Data and prediction of the models as they stand, one sum for each energy axis among the datasets.
 
@@ -60,8 +64,10 @@ def sum_counts(
         With the values of the fit.
     energy_range : (Quantity or None, Quantity or None), optional
         That of the fit.
+    nuisances : sequence of Nuisance
+        With the values of the fit.
     """
-    likelihood = compile(datasets, models, energy_range=energy_range)
+    likelihood = compile(datasets, models, energy_range=energy_range, nuisances=nuisances)
     theta = likelihood.theta0
     signal, background = likelihood.npred(theta), likelihood.background(theta)
     found = []

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
 from gammapy_hli.engine.models.background import FoVBackgroundModel
+from gammapy_hli.engine.models.nuisance import Nuisance, nuisance_of
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.template_background import TemplateNPredModel
+from gammapy_hli.engine.predict.calibration import calibrated_flux
 from gammapy_hli.engine.predict.map import MapEvaluator
 from gammapy_hli.engine.predict.map_background import BackgroundFactor, template_counts
 from gammapy_hli.engine.stats.wstat import WstatBins
@@ -48,24 +50,30 @@ class MapPrediction:
         return np.clip(self.signal + self.background, 0.0, None)
 
 
-def predict_map(dataset: MapDataset, models: Models | Iterable[SkyModel]) -> MapPrediction:
+def predict_map(
+    dataset: MapDataset, models: Models | Iterable[SkyModel], nuisances: Iterable[Nuisance] = ()
+) -> MapPrediction:
     """Predicted counts of the models of a dataset at the parameters that they have now.
 
     Responses are looked up at the position of each source. Models with `datasets_names` count only if the dataset is
-    named; a source outside of the map predicts nothing.
+    named; a source outside of the map predicts nothing. Of the nuisances that of the dataset counts, at its values.
 
     Raises
     ------
     InputError
         A source without a spatial model, a dataset without exposure, a template with other bins.
     """
+    own = nuisance_of(nuisances, dataset.name)
+    norm, scale = (1.0, 0.0) if own is None else (own.factor, own.scale)
     chosen = (models if isinstance(models, Models) else Models(models)).for_dataset(dataset.name)
     sources: dict[str, Array] = {}
     for model in chosen:
         if isinstance(model, SkyModel):
             evaluator = MapEvaluator(model, dataset)
             if evaluator.is_inside:
-                sources[model.name] = evaluator.npred_map()
+                values = model.spectral.values
+                flux = calibrated_flux(model.spectral, evaluator.edges, values, norm, scale)
+                sources[model.name] = evaluator.npred_map(flux)
     signal = np.sum(list(sources.values()), axis=0) if sources else np.zeros(dataset.shape)
     return MapPrediction(sources, signal, _background(dataset, chosen, signal))
 

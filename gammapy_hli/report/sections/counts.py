@@ -7,10 +7,11 @@ import numpy as np
 from gammapy_hli.engine.estimate.summed_counts import SummedCounts, sum_counts
 from gammapy_hli.engine.stats.significance import significance_cash
 from gammapy_hli.plot.counts import plot_counts
+from gammapy_hli.plot.instruments import instrument_color
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import FigureBlock, Figures, Section
 from gammapy_hli.report.map_view import MapView, Mask, Prediction
-from gammapy_hli.report.material import FitMaterial, Material
+from gammapy_hli.report.material import FitMaterial, Instrument, Material
 from gammapy_hli.report.number_text import counted, listed
 from gammapy_hli.report.sections.overview import capital
 
@@ -32,28 +33,37 @@ def counts_section(material: Material) -> Section | None:
 
 
 def _figures(fit: FitMaterial) -> Iterator[FigureBlock]:
-    if not fit.spectra:
-        return
-    for number, summed in enumerate(sum_counts(fit.spectra, fit.result.models, fit.result.energy_range)):
-        seen = _with_content(summed)
-        figure = plot_counts(
-            summed.edges.to_value("TeV")[seen.start : seen.stop + 1],
-            summed.counts[seen],
-            summed.counts_unused[seen],
-            summed.background[seen],
-            summed.npred[seen],
-            summed.residual[seen],
-            summed.used[seen],
-        )
-        runs = [str(obs_id) for d in fit.spectra if d.name in summed.names for obs_id in d.obs_ids]
-        if len(summed.names) > 1:
-            of = f"sum of {counted(len(summed.names), 'dataset')} ({listed(list(summed.names), 4)})"
-        else:
-            of = f"dataset {summed.names[0]}"
-            if len(runs) > 1:
-                of += f", the sum of {counted(len(runs), 'run')} ({listed(runs, 4)})"
-        text = f"{capital(fit)}: {of}."
-        yield FigureBlock(figure_svg(figure, f"counts-{fit.step}-{number}"), text)
+    """Sums over the datasets of one energy axis, instrument by instrument where the fit has several."""
+    result = fit.result
+    for place, instrument in enumerate(fit.instruments):
+        if not instrument.spectra:
+            continue
+        sums = sum_counts(instrument.spectra, result.models, result.energy_range, result.nuisances)
+        for number, summed in enumerate(sums):
+            yield _figure(fit, instrument, summed, place, f"counts-{fit.step}-{instrument.name}-{number}")
+
+
+def _figure(fit: FitMaterial, instrument: Instrument, summed: SummedCounts, place: int, name: str) -> FigureBlock:
+    seen = _with_content(summed)
+    figure = plot_counts(
+        summed.edges.to_value("TeV")[seen.start : seen.stop + 1],
+        summed.counts[seen],
+        summed.counts_unused[seen],
+        summed.background[seen],
+        summed.npred[seen],
+        summed.residual[seen],
+        summed.used[seen],
+        color=instrument_color(place),
+    )
+    runs = [str(obs_id) for d in fit.spectra if d.name in summed.names for obs_id in d.obs_ids]
+    if len(summed.names) > 1:
+        of = f"sum of {counted(len(summed.names), 'dataset')} ({listed(list(summed.names), 4)})"
+    else:
+        of = f"dataset {summed.names[0]}"
+        if len(runs) > 1:
+            of += f", the sum of {counted(len(runs), 'run')} ({listed(runs, 4)})"
+    whose = f", {instrument.name}" if instrument.name else ""
+    return FigureBlock(figure_svg(figure, name), f"{capital(fit)}{whose}: {of}.")
 
 
 def _with_content(summed: SummedCounts) -> slice:

@@ -16,6 +16,7 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
 from gammapy_hli.report.material import FitMaterial, Material
 from gammapy_hli.report.number_text import DASH, fixed, measured, plain, probability, unit_text
+from gammapy_hli.report.sections.instruments import instrument_blocks
 from gammapy_hli.report.sections.overview import at_limit, capital, parameter_label
 
 MOST_IN_MATRIX = 12
@@ -26,6 +27,7 @@ def fit_section(material: Material) -> Section | None:
     if not material.fits:
         return None
     blocks: list[Any] = [_parameters(fit) for fit in material.fits]
+    blocks += [block for fit in material.fits for block in instrument_blocks(fit)]
     blocks.append(_quality(material.fits))
     if material.truth is not None and material.main_fit is not None and material.main_fit.result.success:
         rows = list(_truth_rows(material.main_fit.result, material.truth))

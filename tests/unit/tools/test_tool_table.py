@@ -60,7 +60,31 @@ def test_every_tool_says_what_it_is_for_takes_and_makes(entry):
         ({"selection": {"obs_ids": []}}, "selection.obs_ids"),
         ({"selection": {"obs_ids": [1, 1]}}, "selection.obs_ids"),
         ({"selection": {"cone": {"radius": "1 deg"}}}, "'selection.cone.center' is required"),
-        ({"reduction": {"on_region": {"point": {"center": "1 deg, 2 deg"}}}}, "containment_correction: needs a circle"),
+        (
+            {
+                "reduction": {
+                    "on_region": {
+                        "annulus": {"center": "1 deg, 2 deg", "inner_radius": "1 deg", "outer_radius": "2 deg"}
+                    }
+                }
+            },
+            "containment_correction: needs a circle",
+        ),
+        ({"fit": {"energy_range": ["50 TeV", None]}}, "lies outside of the energies of reduction, 0.1 TeV"),
+        ({"fit": {"minos": ["crab.spectral.indx"]}}, "'crab.spectral.indx'"),
+        ({"fit": {"minos": ["magic.norm"]}}, "'magic.norm' is no nuisance of the fit"),
+        ({"fit": {"nuisances": {"magic": {"norm": 1}}}}, "'magic' is neither the label"),
+        ({"fit": {"nuisances": {"23523": {"norm": {"link": "a"}}}}}, "a nuisance has no link"),
+        ({"fit": {"nuisances": {"23523": {"norm": -1}}}}, "norm: value -1 is below min 0"),
+        (
+            {"fit": {"nuisances": {"23523": {"energy_scale": {"prior": {"uniform": {"min": 0.1, "max": 0.2}}}}}}},
+            "starts at 0, outside of its prior, 0.1 to 0.2",
+        ),
+        ({"fit": {"stack": True, "nuisances": {"23523": {"norm": 1}}}}, "the sum of the datasets has no nuisance"),
+        (
+            {"flux_points": {"energy": {"min": "50 TeV", "max": "90 TeV"}}},
+            "flux_points.energy.min: lies outside of the energies of reduction",
+        ),
         (
             {"reduction": {"background": {"method": "none"}, "safe_mask": {"methods": ["bkg-peak"]}}},
             "needs a background",
@@ -81,9 +105,12 @@ def test_checks_of_the_tools_say_what_is_wrong(options, sentence):
 
 def test_good_options_pass_all_checks():
     assert told({}) == ""
-    assert (
-        told({"reduction": {"on_region": {"point": {"center": "1 deg, 2 deg"}}, "containment_correction": False}}) == ""
-    )
+    point = {"on_region": {"point": {"center": "1 deg, 2 deg"}}}
+    assert told({"reduction": {**point, "containment_correction": False}}) == ""
+    assert told({"reduction": point}) == ""  # the cut is in the responses: there is nothing to correct
+    assert told({"fit": {"energy_range": [None, "1 TeV"], "minos": ["all"]}}) == ""
+    assert told({"fit": {"nuisances": {"23523": {"energy_scale": {"value": 0.1, "frozen": True}}}}}) == ""
+    assert told({"fit": {"nuisances": {"23523": {"norm": None}}}}) == ""
 
 
 def test_run_list_of_the_selection_joins_numbers_and_file(tmp_path):
