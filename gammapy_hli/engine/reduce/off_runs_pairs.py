@@ -216,14 +216,14 @@ def _no_pair(
     """Why none of the off runs belongs to a run."""
     if not np.isfinite(run.zenith):
         return "its zenith angle is not known, so that no off run can be found; give its off runs (off_runs.runs)"
-    parts = [f"{number} {fault}" for fault, number in faults.most_common()]
+    parts = [f"{fault}: {number}" for fault, number in faults.most_common()]
     used = sum(1 for _, why in mine if why is None or not why)
     if used:
-        parts.append(f"{used} serve other runs (off_runs.reuse lets them serve several)")
-    parts += [f"{number}: {why}" for number, why in mine if why]
+        parts.append(f"serve other runs, which off_runs.reuse allows to share: {used}")
+    parts += [f"run {number}: {why}" for number, why in mine if why]
     nearest = min(off.values(), key=lambda other: np.nan_to_num(abs(other.zenith - run.zenith), nan=1e9), default=None)
     hint = "" if nearest is None else f"; nearest in zenith is {nearest.obs_id} ({_both(run, nearest)})"
-    return f"none of {len(off)} off runs fits: {', '.join(parts)}{hint}"
+    return f"none of {len(off)} off runs fits ({'; '.join(parts)}){hint}"
 
 
 def _both(run: RunTraits, off: RunTraits) -> str:

@@ -124,7 +124,7 @@ def test_an_off_run_serves_several_runs_only_where_that_is_asked_for():
     runs, off = by_number(traits(1, 20.0), traits(2, 21.0)), by_number(traits(11, 20.1))
     pairs = find_pairs(runs, off, PairCuts(), anywhere)
     assert pairs.off == {1: [11]}
-    assert "1 serve other runs (off_runs.reuse" in pairs.reasons[2]
+    assert "serve other runs, which off_runs.reuse allows to share: 1" in pairs.reasons[2]
     shared = find_pairs(runs, off, PairCuts(reuse=True), anywhere)
     assert shared.off == {1: [11], 2: [11]}
     assert "serve several runs: 11" in shared.warnings[0]
@@ -136,7 +136,7 @@ def test_an_off_run_serves_several_runs_only_where_that_is_asked_for():
         (
             {"zenith": 31.0},
             {},
-            "by more than 5 deg; nearest in zenith is 11 (zenith 20.0 deg and 31",
+            "by more than 5 deg: 1); nearest in zenith is 11 (zenith 20.0 deg and 31",
         ),
         ({"zenith": np.nan}, {}, "differ in zenith"),
         ({"telescopes": 3}, {}, "have another number of telescopes than 4"),
