@@ -1,8 +1,10 @@
 """The maps of check_with_gammapy.py: what gammapy 2.1 is asked about them, and what must come back.
 
 Of every analysis of maps: the stacked dataset with the fitted models and with a point, a Gaussian and a disk at given
-parameters; the same dataset written again by gammapy and read by us; models files with background models; flux points;
-every map of the maps step. Where a bin is not safe nothing is compared: gammapy keeps energy dispersion there.
+parameters; the same dataset written again by gammapy and read by us; a dataset that gammapy made with a migra axis;
+models files with background models; flux points; every map of the maps step.
+
+Where a bin is not safe nothing is compared: gammapy keeps energy dispersion there.
 """
 
 import json
@@ -80,6 +82,7 @@ class MapQuestions:
         self.own: dict[str, dict[str, Any]] = {}
         self.maps: list[str] = []
         self.flux_maps: list[str] = []
+        self.migra: dict[str, dict[str, str]] = {}
 
     def prepare(self, name: str, analysis: Analysis) -> None:
         """Ask for all that an analysis of maps wrote."""
@@ -93,6 +96,15 @@ class MapQuestions:
             self.ask(f"{name} {shape}", listed, path)
         for path in sorted((outdir / "maps").glob("*.fits")):
             (self.flux_maps if path.name.startswith("flux_maps_") else self.maps).append(str(path))
+
+    def prepare_migra(self, store: Path) -> None:
+        """Ask for datasets of a store with a migra axis and sources of every shape."""
+        for shape, text in SHAPES.items():
+            models = self.folder / f"migra-{shape}.yaml"
+            models.write_text(MODELS.format(spectrum=SPECTRUM, shape=text, dataset="stacked"))
+            again = self.folder / f"migra-{shape}"
+            again.mkdir()
+            self.migra[f"migra {shape}"] = {"store": str(store), "models": str(models), "again": str(again)}
 
     def ask(self, name: str, listed: Path, models: Path) -> None:
         """Predicted counts and statistic, and the files of gammapy for the same."""
@@ -113,6 +125,13 @@ class MapQuestions:
             again = Path(self.cases[name]["again"])
             back = evaluate(again / "datasets.yaml", again / "models.yaml")
             rows += compare_case(f"{name}, written by gammapy", back, other)
+        for name, case in self.migra.items():
+            other = found["migra_cases"][name]
+            if "error" in other:
+                rows.append((name, "reading", np.inf, 0.0, other["error"]))
+                continue
+            again = Path(case["again"])
+            rows += compare_case(name, evaluate(again / "datasets.yaml", again / "models.yaml"), other)
         rows += [compare_flux_maps(path, found["flux_maps"][path]) for path in self.flux_maps]
         return rows + [compare_map(path, found["maps"][path]) for path in self.maps]
 

@@ -189,6 +189,7 @@ def prepare(job: Job, config: Path) -> None:
 def prepare_maps(job: Job, config: Path) -> MapQuestions:
     """Run our analyses of maps and collect the questions."""
     questions = MapQuestions(job.folder)
+    questions.prepare_migra(job.folder / "store")
     is_real = bool(os.environ.get("GAMMAPY_DATA"))
     for name, analysis in analyses(job.folder, job.folder / "store", config if is_real else None):
         questions.prepare(name, analysis)
@@ -282,6 +283,7 @@ def main() -> int:
         question, answer = job.folder / "job.json", job.folder / "result.json"
         asked: dict[str, Any] = {"cases": job.cases, "models": list(job.models), "flux_points": []}
         asked |= {"map_cases": questions.cases, "maps": questions.maps, "flux_maps": questions.flux_maps}
+        asked["migra_cases"] = questions.migra
         for path in job.flux_points:
             asked["flux_points"].append({"file": path, "models": str(Path(path).parents[1] / "fit" / "models.yaml")})
         question.write_text(json.dumps(asked))

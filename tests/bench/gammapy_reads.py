@@ -4,8 +4,8 @@
 
 The job: ``cases``, each with a list of dataset files (a datasets.yaml, or OGIP files) and a models file, for which
 predicted counts and statistic are computed; ``models`` and ``flux_points``, files whose content is listed. The same of
-maps: ``map_cases``, whose datasets and models are written again besides, ``maps`` and ``flux_maps``; their arrays go
-into .npz files.
+maps: ``map_cases``, whose datasets and models are written again besides, ``migra_cases``, which gammapy makes from a
+store, ``maps`` and ``flux_maps``; their arrays go into .npz files.
 """
 
 import json
@@ -19,9 +19,12 @@ warnings.simplefilter("ignore")
 logging.disable(logging.ERROR)  # says of every optional HDU that it is not there
 
 import numpy as np  # noqa: E402
-from gammapy.datasets import Datasets, SpectrumDatasetOnOff  # noqa: E402
+from astropy.coordinates import SkyCoord  # noqa: E402
+from gammapy.data import DataStore  # noqa: E402
+from gammapy.datasets import Datasets, MapDataset, SpectrumDatasetOnOff  # noqa: E402
 from gammapy.estimators import FluxMaps, FluxPoints  # noqa: E402
-from gammapy.maps import Map  # noqa: E402
+from gammapy.makers import MapDatasetMaker, SafeMaskMaker  # noqa: E402
+from gammapy.maps import Map, MapAxis, WcsGeom  # noqa: E402
 from gammapy.modeling.models import Models  # noqa: E402
 
 
@@ -66,6 +69,25 @@ def evaluate_maps(case: dict) -> dict:
     folder = Path(case["again"])
     datasets.write(folder / "datasets.yaml", filename_models=folder / "models.yaml", overwrite=True)
     return row
+
+
+def make_migra_maps(case: dict) -> dict:
+    """Reduce a store to a map dataset whose energy dispersion has a migra axis, write it and evaluate it."""
+    energy = MapAxis.from_energy_bounds("0.5 TeV", "20 TeV", 6)
+    true = MapAxis.from_energy_bounds("0.3 TeV", "40 TeV", 12, name="energy_true")
+    migra = MapAxis.from_bounds(0.2, 5, nbin=96, name="migra")
+    center = SkyCoord(83.633, 22.0145, unit="deg")
+    geom = WcsGeom.create(skydir=center, width=2, binsz=0.04, frame="icrs", proj="CAR", axes=[energy])
+    stacked = MapDataset.create(geom, energy_axis_true=true, migra_axis=migra, name="stacked")
+    makers = [MapDatasetMaker(), SafeMaskMaker(methods=["offset-max"], offset_max="1.3 deg")]
+    for observation in DataStore.from_dir(case["store"]).get_observations():
+        dataset = stacked.cutout(observation.get_pointing_icrs(observation.tmid), width="5 deg", name="run")
+        for maker in makers:
+            dataset = maker.run(dataset, observation)
+        stacked.stack(dataset)
+    folder = Path(case["again"])
+    Datasets([stacked]).write(folder / "datasets.yaml", overwrite=True)
+    return evaluate_maps({**case, "datasets": str(folder / "datasets.yaml")})
 
 
 def read_map(path: str, folder: Path) -> dict:
@@ -137,6 +159,7 @@ def main(job: Path, result: Path) -> None:
         "models": {path: attempt(list_models, path) for path in asked["models"]},
         "flux_points": {one["file"]: attempt(list_flux_points, one) for one in asked["flux_points"]},
         "map_cases": {name: attempt(evaluate_maps, case) for name, case in asked["map_cases"].items()},
+        "migra_cases": {name: attempt(make_migra_maps, case) for name, case in asked["migra_cases"].items()},
         "maps": {path: attempt(read_map, path, job.parent) for path in asked["maps"]},
         "flux_maps": {path: attempt(read_flux_maps, path, job.parent) for path in asked["flux_maps"]},
     }
