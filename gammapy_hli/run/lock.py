@@ -39,8 +39,12 @@ class FolderLock:
             "host": socket.gethostname(),
             "start": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(record).encode(), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(record).encode(), 0)
+        except OSError as error:
+            self.__exit__()
+            raise self._unusable(error) from None
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -55,8 +59,7 @@ class FolderLock:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            message = f"{self.path.parent}: cannot write here ({error.strerror}); choose another general.outdir"
-            raise FolderError(message) from None
+            raise self._unusable(error) from None
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,6 +75,9 @@ class FolderLock:
             os.close(descriptor)
             raise
         return descriptor
+
+    def _unusable(self, error: OSError) -> FolderError:
+        return FolderError(f"{self.path.parent}: cannot write here ({error.strerror}); choose another general.outdir")
 
     def _is_still_there(self, descriptor: int) -> bool:
         try:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 LEVELS = {
@@ -51,7 +51,7 @@ def logs_on_stderr(level: str = "info", *, stream: TextIO | None = None) -> Iter
 @contextmanager
 def logs_in_file(path: str | os.PathLike[str]) -> Iterator[None]:
     """Append log messages to a file while the block runs; which ones are logged at all is not changed."""
-    handler = logging.FileHandler(path, mode="a", encoding="utf-8")
+    handler = _FileHandler(path, mode="a", encoding="utf-8")
     formatter = _FileFormatter("%(asctime)s %(levelname)-8s %(where)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     handler.setFormatter(formatter)
     with _attached(handler):
@@ -121,6 +121,22 @@ class _ShortFormatter(logging.Formatter):
             text += "\n" + self.formatException(record.exc_info)
         color = _COLORS.get(record.levelno)
         return f"\x1b[{color}m{text}\x1b[0m" if self.use_color and color else text
+
+
+class _FileHandler(logging.FileHandler):
+    """A file that cannot be written any more says so once; the work goes on without it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            logging.getLogger().removeHandler(self)
+            logging.getLogger(_ROOT).warning("%s: %s; no more is logged there", self.baseFilename, error.strerror)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        with suppress(OSError):  # what is left in its buffer has no place
+            super().close()
 
 
 class _FileFormatter(logging.Formatter):

@@ -3,8 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gammapy_hli.base.atomic_write import TEMPORARY_SUFFIX, sync_folder, temporary_name, whole_folder, write_text
@@ -53,6 +53,34 @@ def check_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -> 
         message = f"{path} holds files that are not of gammapy_hli ({shown}); choose an empty folder for general.outdir"
         raise FolderError(f"{message}, or allow it with --overwrite")
     return path
+
+
+@contextmanager
+def writing(folder: Path | None, lost: str) -> Iterator[None]:
+    """What cannot be written in the block, for want of room or right, is a FolderError that says what is lost.
+
+    Parameters
+    ----------
+    folder : path or None
+        Where the block writes; None where it does not.
+    lost : str
+        What is not there now, in words.
+    """
+    try:
+        yield
+    except OSError as error:
+        if folder is None:
+            raise
+        where = error.filename if isinstance(error.filename, str) and not _is_hidden(error.filename, folder) else folder
+        message = (
+            f"{where}: {error.strerror or error}; {lost}. What is done is kept: make room or give the right to write"
+        )
+        raise FolderError(f"{message}, and run again, or choose another general.outdir") from error
+
+
+def _is_hidden(path: str, folder: Path) -> bool:
+    """Whether a path holds a name that nobody will find afterwards."""
+    return any(name.startswith(".") for name in Path(os.path.relpath(path, folder)).parts if name != "..")
 
 
 def mark_folder(folder: Path) -> None:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from gammapy_hli.base.errors import FolderError
 from gammapy_hli.run.history import HISTORY_FILE
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.manifest import Manifest
@@ -18,6 +17,7 @@ from gammapy_hli.run.outdir import (
     mark_folder,
     replace_folder,
     write_config,
+    writing,
 )
 from gammapy_hli.run.products import ProductStore
 from gammapy_hli.run.session_records import write_records
@@ -50,17 +50,15 @@ def write_session(
     """
     target = check_folder(folder, overwrite=overwrite)
     with FolderLock(target):
-        mark_folder(target)
-        clean_leftovers(target)
         store = ProductStore(list(source.steps.values()), target)
         is_same = source.folder is not None and os.path.realpath(source.folder) == os.path.realpath(target)
-        try:
+        with writing(target, "the session is not whole there"):
+            mark_folder(target)
+            clean_leftovers(target)
             write_config(target, config_text)
             if not is_same:
                 _write_products(source, store)
             write_records(store, config_text)
-        except OSError as error:
-            raise FolderError(f"{target}: {error.strerror}; the session is not whole there") from error
     return target
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from gammapy_hli.base.atomic_write import json_text, write_text
 from gammapy_hli.run.history import History, read_attempts, without_product
 from gammapy_hli.run.manifest import Manifest
+from gammapy_hli.run.outdir import writing
 from gammapy_hli.run.plan import make_plan
 from gammapy_hli.run.products import ProductStore
 from gammapy_hli.run.provenance import provenance_document
@@ -39,9 +40,10 @@ def write_records(store: ProductStore, config_text: str | None) -> None:
         return
     current = current_manifests(store)
     numbers = {manifest.step: manifest.summary for manifest in current if manifest.summary}
-    _write_if_new(store.folder / SUMMARY_FILE, json_text(numbers))
     lost = without_product(read_attempts(store.folder))
-    _write_if_new(store.folder / PROVENANCE_FILE, json_text(provenance_document(current, config_text, lost)))
+    with writing(store.folder, "the records of this run are not written"):
+        _write_if_new(store.folder / SUMMARY_FILE, json_text(numbers))
+        _write_if_new(store.folder / PROVENANCE_FILE, json_text(provenance_document(current, config_text, lost)))
     with suppress(OSError):
         store.hasher.save()
 

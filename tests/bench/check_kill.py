@@ -183,7 +183,8 @@ def try_moments(whole: Undisturbed, outdir: Path, moments: list[Moment]) -> Tria
             trial.faults.append(f"exit code {code}: {said[-500:]}")
         if code == 143:
             trial.faults += [f"left behind: {name}" for name in leftovers(outdir)]
-            trial.faults += ["no provenance.json"] if not (outdir / "provenance.json").exists() else []
+            has_begun = (outdir / "history.jsonl").exists()
+            trial.faults += ["no provenance.json"] if has_begun and not (outdir / "provenance.json").exists() else []
     done = subprocess.run(
         command(outdir, {}), cwd=whole.folder, capture_output=True, text=True, check=False, timeout=300
     )

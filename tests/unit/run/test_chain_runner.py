@@ -270,7 +270,7 @@ def test_nothing_half_written_when_writing_fails(tmp_path, error):
     before = contents(tmp_path)
     steps = chain(two="x")
     steps[1].tool.write_error = error
-    with pytest.raises((StepError, KeyboardInterrupt)):
+    with pytest.raises((FolderError, KeyboardInterrupt)):
         run_chain(steps, outdir=tmp_path)
     after = contents(tmp_path)
     del before["summary.json"], after["summary.json"]
