@@ -174,7 +174,8 @@ def _energies(survey: StoreSurvey, answers: Answers, is_map: bool) -> dict[str, 
 def _background(survey: StoreSurvey, answers: Answers) -> dict[str, Any]:
     found: dict[str, Any] = {"method": answers.background}
     if answers.background == "wobble":
-        found["wobble"] = {"n_off": proposal.n_off(survey)}
+        cut = survey.largest_cut(number_in(answers.energy_min, "TeV"))
+        found["wobble"] = {"n_off": proposal.n_off(survey, cut or number_in(answers.on_radius, "deg"))}
     if answers.background in ("ring", "fov"):
         found["exclusion"] = {"regions": [_circle(survey, f"{_EXCLUSION:g} deg")]}
     return found

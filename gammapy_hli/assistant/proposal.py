@@ -92,16 +92,17 @@ def offset_min(survey: StoreSurvey, radius: float) -> float | None:
     return next(step / 100 for step in range(1, 1000) if n_reflected(step / 100, radius) >= 2)
 
 
-def n_off(survey: StoreSurvey) -> int:
-    """Number of wobble positions that do not overlap at the smallest offset."""
-    offset, cut = float(survey.offsets.min()), max(survey.largest_rad_max, 1e-3)
+def n_off(survey: StoreSurvey, radius: float) -> int:
+    """Number of wobble positions of a radius [deg] that do not overlap at the smallest offset, at most three."""
+    offset, cut = float(survey.offsets.min()), max(radius, 1e-3)
     return max([number for number in (1, 2, 3) if offset * math.sin(math.pi / (number + 1)) > cut], default=1)
 
 
 def propose_energies(survey: StoreSurvey) -> tuple[Choice, Choice]:
     """Limits of the reconstructed energies."""
     low, high = survey.energy_range
-    first = max(round_down(0.5 * survey.threshold), float(f"{1.5 * low:.1g}"))  # true energies begin below
+    share = 1 if survey.cuts else 0.5  # below their threshold cuts on the direction are wide
+    first = max(round_down(share * survey.threshold), float(f"{1.5 * low:.1g}"))  # true energies begin below
     last = round_down(high / 2)
     if last <= 2 * first:
         first, last = low, high

@@ -16,6 +16,7 @@ from gammapy_hli.engine.dl3.select import Cone, Selection, select
 from gammapy_hli.engine.dl3.store import DataStore
 from gammapy_hli.engine.geom.region import parse_position
 from gammapy_hli.engine.irf.psf import containment_radius
+from gammapy_hli.engine.irf.rad_max import RadMax
 
 FIELD = 2.5 * u.deg
 """Runs that point farther from the target than this are not looked at."""
@@ -71,10 +72,8 @@ class StoreSurvey:
         Whether the responses hold a cut on the direction.
     rad_max : float, optional
         The cut [deg], where it is one number.
-    has_rad_max_table : bool
-        Whether the cut depends on energy.
-    largest_rad_max : float
-        Largest cut [deg]; 0 for full-enclosure responses.
+    cuts : tuple of (float, float)
+        Where the cut depends on energy: upper edge of each bin [TeV] and cut [deg]; else empty.
     energy_range : tuple of float
         Of the effective areas [TeV].
     threshold : float
@@ -95,13 +94,21 @@ class StoreSurvey:
     kinds: frozenset[str]
     is_pointlike: bool
     rad_max: float | None
-    has_rad_max_table: bool
-    largest_rad_max: float
+    cuts: tuple[tuple[float, float], ...]
     energy_range: tuple[float, float]
     threshold: float
     has_thresholds: bool
     psf_radius: float | None
     offset_max: float
+
+    @property
+    def has_rad_max_table(self) -> bool:
+        """Whether the cut of point-like responses depends on energy."""
+        return bool(self.cuts)
+
+    def largest_cut(self, energy_min: float) -> float:
+        """Largest cut [deg] above an energy [TeV]; 0 where there is no table of it."""
+        return max((cut for edge, cut in self.cuts if edge > energy_min), default=0.0)
 
 
 def stores_below(folder: Path) -> list[Path]:
@@ -193,8 +200,7 @@ def survey(store: DataStore, target: Target) -> StoreSurvey:
         kinds=frozenset(set.intersection(*kinds)),
         is_pointlike=bool(first.aeff.is_pointlike),
         rad_max=float(rad_max.data.max().to_value("deg")) if rad_max is not None and rad_max.is_fixed else None,
-        has_rad_max_table=rad_max is not None and not rad_max.is_fixed,
-        largest_rad_max=0.0 if rad_max is None else _largest_cut(first, sample[0][1]),
+        cuts=() if rad_max is None or rad_max.is_fixed else _cuts(rad_max, sample[0][1]),
         energy_range=(
             max(float(area.energy_true.edges[0].to_value("TeV")) for area in areas),
             min(float(area.energy_true.edges[-1].to_value("TeV")) for area in areas),
@@ -225,10 +231,11 @@ def _threshold(observation: Observation, offset: float) -> float:
     return float(area.energy_true.edges[above[0]].to_value("TeV"))
 
 
-def _largest_cut(observation: Observation, offset: float) -> float:
-    cut = observation.rad_max
-    energy = cut.energy.center
-    return float(cut.evaluate(energy, np.full(energy.shape, offset) * u.deg).max().to_value("deg"))
+def _cuts(rad_max: RadMax, offset: float) -> tuple[tuple[float, float], ...]:
+    """Upper edge of each bin of energy [TeV], and the cut in it [deg]."""
+    energy = rad_max.energy.center
+    radius = rad_max.evaluate(energy, np.full(energy.shape, offset) * u.deg).to_value("deg")
+    return tuple(zip(rad_max.energy.edges[1:].to_value("TeV").tolist(), radius.tolist(), strict=True))
 
 
 def _psf_radius(observation: Observation, offset: float) -> float | None:

@@ -18,8 +18,7 @@ SURVEY = StoreSurvey(
     kinds=frozenset({"events", "gti", "aeff", "edisp", "psf", "bkg"}),
     is_pointlike=False,
     rad_max=None,
-    has_rad_max_table=False,
-    largest_rad_max=0.0,
+    cuts=(),
     energy_range=(0.01, 100.0),
     threshold=0.3,
     has_thresholds=True,
@@ -39,8 +38,14 @@ def test_reflected_regions_do_not_overlap(offset, radius, number):
 
 
 def test_wobble_positions_do_not_overlap():
-    cut = replace(SURVEY, largest_rad_max=0.2, has_rad_max_table=True, offsets=np.array([0.4, 0.5]))
-    assert [proposal.n_off(replace(cut, largest_rad_max=size)) for size in (0.2, 0.3, 0.36)] == [3, 2, 1]
+    survey = replace(SURVEY, offsets=np.array([0.4, 0.5]))
+    assert [proposal.n_off(survey, radius) for radius in (0.2, 0.3, 0.36)] == [3, 2, 1]
+
+
+def test_cuts_below_the_energies_of_the_analysis_do_not_count():
+    survey = replace(SURVEY, cuts=((0.1, 0.4), (1.0, 0.2), (10.0, 0.1)))
+    assert [survey.largest_cut(energy) for energy in (0.05, 0.1, 2, 20)] == [0.4, 0.2, 0.1, 0]
+    assert SURVEY.largest_cut(1) == 0
 
 
 @pytest.mark.parametrize(
@@ -49,7 +54,7 @@ def test_wobble_positions_do_not_overlap():
         ({}, "spectrum", "reflected"),
         ({}, "image", "ring"),
         ({}, "map", "fov"),
-        ({"has_rad_max_table": True, "is_pointlike": True}, "light-curve", "wobble"),
+        ({"cuts": ((1.0, 0.2),), "is_pointlike": True}, "light-curve", "wobble"),
         ({"offsets": np.zeros(4)}, "spectrum", "irf"),
         ({"offsets": np.zeros(4), "kinds": frozenset({"aeff", "edisp"})}, "spectrum", "reflected"),
         ({"offsets": np.array([0.5, 0.5, 0.5, 0.0])}, "spectrum", "reflected"),
