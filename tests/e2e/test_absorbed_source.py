@@ -46,8 +46,9 @@ def test_intrinsic_points_stand_beside_the_observed_ones(absorbed, hli):
     np.testing.assert_allclose(ratio[good], np.exp(-observed.e_ref[good]), rtol=2e-3)
     page = (absorbed / "out" / "report" / "index.html").read_text()
     assert "Intrinsic flux points of crab" in page
-    again = hli("run", "-c", "sim.yaml", "--no-progress")
-    assert again.out.count("up to date") >= 5
+    for config in ("sim.yaml", "out/config.yaml"):
+        again = hli("run", "-c", config, "--no-progress")
+        assert again.out.count("up to date") >= 5, again.err
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_pairs_give_a_background_and_the_flux_comes_back(paired, hli):
     error = models["crab"].spectral.integral_error(1 * u.TeV, 10 * u.TeV, models.covariance_of("crab"))
     assert abs(found - truth.integral(1 * u.TeV, 10 * u.TeV)) < 3 * error < 0.5 * found
     assert hli("run", "-c", "sim.yaml", "--no-progress").out.count("up to date") == 5
+    assert hli("run", "-c", "out/config.yaml", "--no-progress").out.count("up to date") == 5
 
 
 def test_a_changed_off_run_makes_the_reduction_run_again(paired, hli, off_store):

@@ -48,6 +48,7 @@ def test_an_ephemeris_takes_the_place_of_the_column(pulsar, hli):
                "--reduction.background.phase.ephemeris.period", "33.6 ms")  # fmt: skip
     outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *options)
     assert outcome.code == 0, outcome.err
+    assert hli("run", "-c", "out/config.yaml", "--until", "reduction").out.count("up to date") == 2
     valid = ("--reduction.background.phase.ephemeris.valid", "2024-02-01T00:00:00", "2024-03-01T00:00:00")
     late = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *options, *valid)
     assert late.code == 3

@@ -75,7 +75,7 @@ class PhaseBackgroundMethod(BackgroundMethod):
                 code="overlap",
                 hint="on and off phases must not overlap",
             )
-        if self.ephemeris is not None and self.is_set("column"):
+        if self.ephemeris is not None and self.stored("column") != self.default_of("column"):
             yield self.problem(
                 "column",
                 f"is not used beside an ephemeris ({self.ephemeris.origin_of('epoch')})",
