@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
@@ -19,6 +18,7 @@ from gammapy_hli.engine.products.reference_flux import (
     SUFFIXES,
     ReferenceFlux,
     confidence_of,
+    expressed,
     write_flux_file,
 )
 
@@ -129,40 +129,13 @@ class FluxPoints(ReferenceFlux):
     __hash__ = None  # type: ignore[assignment]
 
     # --- with units
-    @property
-    def dnde(self) -> u.Quantity:
-        """Differential flux at e_ref, (n,)."""
-        return self.quantity("dnde")
-
-    @property
-    def dnde_err(self) -> u.Quantity:
-        """Symmetric error of `dnde`."""
-        return self.quantity("dnde", "_err")
-
-    @property
-    def dnde_errp(self) -> u.Quantity:
-        """Upward error of `dnde`."""
-        return self.quantity("dnde", "_errp")
-
-    @property
-    def dnde_errn(self) -> u.Quantity:
-        """Downward error of `dnde`."""
-        return self.quantity("dnde", "_errn")
-
-    @property
-    def dnde_ul(self) -> u.Quantity:
-        """Upper limit of `dnde`."""
-        return self.quantity("dnde", "_ul")
-
-    @property
-    def e2dnde(self) -> u.Quantity:
-        """Squared reference energy times `dnde`."""
-        return self.quantity("e2dnde")
-
-    @property
-    def eflux(self) -> u.Quantity:
-        """Energy flux of the bin."""
-        return self.quantity("eflux")
+    dnde = expressed("dnde", "", "Differential flux at e_ref, (n,).")
+    dnde_err = expressed("dnde", "_err", "Symmetric error of `dnde`.")
+    dnde_errp = expressed("dnde", "_errp", "Upward error of `dnde`.")
+    dnde_errn = expressed("dnde", "_errn", "Downward error of `dnde`.")
+    dnde_ul = expressed("dnde", "_ul", "Upper limit of `dnde`.")
+    e2dnde = expressed("e2dnde", "", "Squared reference energy times `dnde`.")
+    eflux = expressed("eflux", "", "Energy flux of the bin.")
 
     # --- tables and files
     def to_table(self, sed_type: str = "dnde") -> Table:

@@ -32,6 +32,11 @@ SUFFIXES = {"norm": "", "norm_err": "_err", "norm_errp": "_errp", "norm_errn": "
 HDU_NAME = "FLUXPOINTS"
 
 
+def expressed(sed_type: str, what: str, doc: str) -> Any:
+    """A property of a `ReferenceFlux`: one of the ways to express it, with its unit."""
+    return property(lambda fluxes: fluxes.quantity(sed_type, what), doc=doc)
+
+
 class ReferenceFlux(Summary):
     """Factors on a reference spectrum; subclasses are frozen dataclasses with these fields.
 
@@ -75,30 +80,11 @@ class ReferenceFlux(Summary):
         reference = self.ref_dnde * self.e_ref**2 if sed_type == "e2dnde" else getattr(self, f"ref_{sed_type}")
         return u.Quantity(getattr(self, f"norm{what}") * reference, SED_UNITS[sed_type])
 
-    @property
-    def flux(self) -> u.Quantity:
-        """Flux of the bins."""
-        return self.quantity("flux")
-
-    @property
-    def flux_err(self) -> u.Quantity:
-        """Symmetric error of `flux`."""
-        return self.quantity("flux", "_err")
-
-    @property
-    def flux_errp(self) -> u.Quantity:
-        """Upward error of `flux`."""
-        return self.quantity("flux", "_errp")
-
-    @property
-    def flux_errn(self) -> u.Quantity:
-        """Downward error of `flux`."""
-        return self.quantity("flux", "_errn")
-
-    @property
-    def flux_ul(self) -> u.Quantity:
-        """Upper limit of `flux`."""
-        return self.quantity("flux", "_ul")
+    flux = expressed("flux", "", "Flux of the bins.")
+    flux_err = expressed("flux", "_err", "Symmetric error of `flux`.")
+    flux_errp = expressed("flux", "_errp", "Upward error of `flux`.")
+    flux_errn = expressed("flux", "_errn", "Downward error of `flux`.")
+    flux_ul = expressed("flux", "_ul", "Upper limit of `flux`.")
 
     def reference_columns(self, sed_type: str) -> dict[str, u.Quantity]:
         """Energies, and for "likelihood" the reference spectrum, (n,)."""
