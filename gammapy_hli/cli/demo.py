@@ -12,6 +12,7 @@ from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError, color, common_parser, split
 from gammapy_hli.cli.chain import outcome
 from gammapy_hli.cli.demo_recipes import RECIPES, Recipe
+from gammapy_hli.cli.simulate import runs_of
 from gammapy_hli.components.simulation import Simulation
 
 STORE = "store"
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> int:
     parser = common_parser(f"{PROGRAM} demo", about, usage)
     parser.add_argument("--outdir", metavar="FOLDER", default=None, help="folder of everything it makes")
     parser.add_argument("--seed", metavar="INT", type=int, default=1, help="seed of the simulation (default 1)")
+    parser.add_argument("--n-jobs", metavar="INT", type=int, default=1, help="number of processes (default 1)")
     parser.add_argument("-q", "--quiet", action="store_true", help="tell the result only")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = split(parser, argv, positional=1)
@@ -43,21 +45,23 @@ def main(argv: list[str]) -> int:
             f"there is no demo '{word}'.{did_you_mean(word, list(RECIPES))}", f"Known: {', '.join(RECIPES)}"
         )
     recipe = RECIPES[word]
-    return _run(recipe, Path(flags.outdir or recipe.outdir), flags.seed, flags.quiet)
+    return _run(recipe, Path(flags.outdir or recipe.outdir), flags.seed, flags.quiet, flags.n_jobs)
 
 
-def _run(recipe: Recipe, folder: Path, seed: int, quiet: bool) -> int:
+def _run(recipe: Recipe, folder: Path, seed: int, quiet: bool, n_jobs: int) -> int:
     from gammapy_hli.analysis import Analysis  # late: help needs none of these
     from gammapy_hli.base.atomic_write import write_text
     from gammapy_hli.run.logs import logs_on_stderr
 
+    run_map = runs_of(n_jobs)
     logger = logging.getLogger("gammapy_hli.demo")
     simulation = Simulation(recipe.simulation, seed=seed)
     with logs_on_stderr("warning" if quiet else "info"):
-        _simulate(folder / STORE, simulation, logger)
+        _simulate(folder / STORE, simulation, logger, run_map)
         config = folder / CONFIG
         write_text(config, recipe.config.format(config=config, outdir=folder / "analysis"))
         analysis = Analysis(config)
+        analysis.general.n_jobs = n_jobs
         analysis.run(context=analysis.context(show_progress=not quiet))
     print(outcome(analysis))
     print()
@@ -68,7 +72,7 @@ def _run(recipe: Recipe, folder: Path, seed: int, quiet: bool) -> int:
     return analysis.result.exit_code if analysis.result else 0
 
 
-def _simulate(folder: Path, simulation: Simulation, logger: Any) -> None:
+def _simulate(folder: Path, simulation: Simulation, logger: Any, run_map: Any) -> None:
     """Make the store, unless the same one is there."""
     from gammapy_hli.base.atomic_write import write_text  # late: help needs none of these
     from gammapy_hli.core.effective import effective_yaml
@@ -80,7 +84,7 @@ def _simulate(folder: Path, simulation: Simulation, logger: Any) -> None:
         return
     logger.info("simulating %d runs of %s into %s", simulation.n_runs, simulation.livetime, folder)
     recipe.unlink(missing_ok=True)
-    simulate_store(folder, simulation.plan(), overwrite=True)
+    simulate_store(folder, simulation.plan(), overwrite=True, run_map=run_map)
     write_text(recipe, text)
 
 

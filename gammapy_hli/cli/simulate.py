@@ -1,5 +1,7 @@
 """``gammapy-hli simulate FOLDER``: a small simulated DL3 store."""
 
+from typing import Any
+
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError, common_parser, split
 from gammapy_hli.components.simulation import Simulation
@@ -13,6 +15,7 @@ def main(argv: list[str]) -> int:
     usage = f"{PROGRAM} simulate FOLDER [-c FILE] [--option value]"
     parser = common_parser(f"{PROGRAM} simulate", "Make a small DL3 store by drawing events.", usage)
     parser.add_argument("-c", "--config", metavar="FILE", action="append", default=[], help="YAML file of the options")
+    parser.add_argument("--n-jobs", metavar="INT", type=int, default=1, help="number of processes (default 1)")
     parser.add_argument("--overwrite", action="store_true", help="replace a store that is there")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = split(parser, argv, positional=1)
@@ -27,5 +30,18 @@ def main(argv: list[str]) -> int:
     simulation = resolve(Simulation, sources, complete=True).build()
     from gammapy_hli.engine.simulate.store import simulate_store  # late: loads numpy and astropy
 
-    print(simulate_store(arguments.words[0], simulation.plan(), overwrite=flags.overwrite))
+    run_map = runs_of(flags.n_jobs)
+    print(simulate_store(arguments.words[0], simulation.plan(), overwrite=flags.overwrite, run_map=run_map))
     return 0
+
+
+def runs_of(n_jobs: int) -> Any:
+    """What has single runs made by so many processes, for `simulate_store`; the files do not depend on the number."""
+    if n_jobs < 1:
+        raise UsageError(f"--n-jobs is {n_jobs}; expected 1 or more")
+    from gammapy_hli.run.map_ordered import map_ordered  # late: help needs no processes
+
+    def run_map(make: Any, numbers: Any) -> Any:
+        return (outcome.value for outcome in map_ordered(make, numbers, n_jobs=n_jobs, on_error="stop"))
+
+    return run_map

@@ -111,3 +111,14 @@ def test_interrupt_ends_all_processes_at_once(run_patched, place, leftovers):
     assert "Traceback" not in told
     assert not (place / "out" / "reduction").exists()
     assert leftovers("out") == []
+
+
+def test_simulated_runs_of_two_processes_are_the_same_bytes(place, hli):
+    words = ("--n_runs", "3", "--livetime", "8 min", "--seed", "3")  # as those of the store
+    assert hli("simulate", "other", *words, "--n-jobs", "2").code == 0
+    for path in (path for path in (place / "store").rglob("*") if path.is_file()):
+        assert (place / "other" / path.relative_to(place / "store")).read_bytes() == path.read_bytes()
+    refused = hli("simulate", "more", "--n-jobs", "0")
+    assert refused.code == 2
+    assert "--n-jobs is 0; expected 1 or more" in refused.err
+    assert not (place / "more").exists()

@@ -3,7 +3,9 @@
 `simulate_store` is the door; `plan.py` says what, `observation.py` draws, `dl3_files.py` writes.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from gammapy_hli.engine.simulate.dl3_files import (
     DATA_FOLDER,
     HDU_INDEX,
     OBS_INDEX,
+    WrittenRun,
     extension_bytes,
     make_hdu_index,
     make_obs_index,
@@ -66,7 +69,53 @@ class SimulatedStore(Summary):
         }
 
 
-def simulate_store(folder: str | Path, plan: SimulationPlan, overwrite: bool = False) -> SimulatedStore:
+@dataclass(frozen=True, eq=False)
+class RunMaker:
+    """Draws and writes single runs of a plan, in any process.
+
+    Parameters
+    ----------
+    folder : Path
+        The store; its folder ``data`` exists.
+    plan : SimulationPlan
+    """
+
+    folder: Path
+    plan: SimulationPlan
+
+    def __call__(self, index: int) -> WrittenRun:
+        """Make the run of this number, counted from 0."""
+        run = simulate_run(self.plan, index, self.responses, self._cells)
+        return write_run(self.folder, self.plan, run, self._appended)
+
+    def __reduce__(self) -> Any:
+        return RunMaker, (self.folder, self.plan)
+
+    @cached_property
+    def responses(self) -> Any:
+        """Responses of every run."""
+        return make_responses(self.plan)
+
+    @cached_property
+    def hdus(self) -> Any:
+        """Their HDUs."""
+        return self.responses.to_hdus(self.plan)
+
+    @cached_property
+    def _appended(self) -> bytes:
+        return extension_bytes(self.hdus)
+
+    @cached_property
+    def _cells(self) -> Any:
+        return prepare_background(self.responses.background)
+
+
+def simulate_store(
+    folder: str | Path,
+    plan: SimulationPlan,
+    overwrite: bool = False,
+    run_map: Callable[[RunMaker, Iterable[int]], Iterable[WrittenRun]] = map,
+) -> SimulatedStore:
     """Simulate runs and write them as a GADF data store with index files.
 
     The same plan gives the same bytes. Every file appears whole or not at all; the index files come last.
@@ -78,6 +127,8 @@ def simulate_store(folder: str | Path, plan: SimulationPlan, overwrite: bool = F
     plan : SimulationPlan
     overwrite : bool
         Write over a store that is there. Files of runs that the plan does not have stay, but leave the index.
+    run_map : callable
+        Calls the maker on the number of every run and gives its answers in order: `map`, or one that has others work.
 
     Returns
     -------
@@ -93,17 +144,12 @@ def simulate_store(folder: str | Path, plan: SimulationPlan, overwrite: bool = F
     (folder / DATA_FOLDER).mkdir(parents=True, exist_ok=True)
     for stale in (HDU_INDEX, OBS_INDEX):
         (folder / stale).unlink(missing_ok=True)
-    responses = make_responses(plan)
-    hdus = responses.to_hdus(plan)
-    appended = extension_bytes(hdus)
-    cells = prepare_background(responses.background)
-    runs = [
-        write_run(folder, plan, simulate_run(plan, index, responses, cells), appended) for index in range(plan.n_runs)
-    ]
+    maker = RunMaker(folder, plan)
+    runs = list(run_map(maker, range(plan.n_runs)))
     truth = Models(plan.sources())
     write_models(truth, folder / TRUTH)
     write_fits(folder / OBS_INDEX, [make_obs_index(plan, runs)])
-    write_fits(folder / HDU_INDEX, [make_hdu_index(runs, hdus)])
+    write_fits(folder / HDU_INDEX, [make_hdu_index(runs, maker.hdus)])
     return SimulatedStore(
         folder=folder,
         plan=plan,

@@ -1,6 +1,7 @@
 """A simulated store: whole, readable, reproducible."""
 
 import gzip
+import pickle
 
 import astropy.units as u
 import numpy as np
@@ -167,3 +168,16 @@ def test_extended_source_does_not_change_the_events_of_another(tmp_path):
 def test_impossible_plan_is_refused(option, value, message):
     with pytest.raises(InputError, match=message):
         make_plan(**{option: value})
+
+
+def test_runs_may_be_made_in_any_order_and_by_others(tmp_path):
+    """What makes the runs travels as its plan; the same files come whoever makes them."""
+    simulate_store(tmp_path / "a", make_plan(n_runs=3))
+
+    def backwards_elsewhere(make, numbers):
+        found = {k: pickle.loads(pickle.dumps(make))(k) for k in reversed(numbers)}
+        return [found[k] for k in numbers]
+
+    simulate_store(tmp_path / "b", make_plan(n_runs=3), run_map=backwards_elsewhere)
+    assert len(contents(tmp_path / "a")) == 6
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
