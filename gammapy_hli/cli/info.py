@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     if arguments.options:
         raise UsageError(f"unknown flag '--{arguments.options[0][2]}'", f"see {PROGRAM} info --help")
     if arguments.words:
-        from gammapy_hli.report.path_facts import path_facts  # late: loads numpy and astropy
+        from gammapy_hli.assistant.path_facts import path_facts  # late: loads numpy and astropy
 
         title, facts = path_facts(Path(arguments.words[0]))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.assistant.store_survey import Target, list_objects
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.file_record import read_record
 from gammapy_hli.base.yaml_reader import read_yaml
@@ -74,10 +75,10 @@ def store_facts(store: DataStore) -> dict[str, Any]:
         "folder": store.name,
         "runs": len(obs_ids),
         "run numbers": f"{min(obs_ids)} to {max(obs_ids)}" if obs_ids else "none",
-        "instruments": {name: f"{number} runs" for name, number in instruments.items()},
+        "instruments": {name: _runs(number) for name, number in instruments.items()},
         "responses": _responses(store),
         "kind": _kind(store),
-        "targets": _targets(store, headers),
+        "targets": _targets(store) or "none named",
         **_ranges(runs, rows),
     }
     if len(looked_at) < len(obs_ids):
@@ -127,14 +128,23 @@ def _kind(store: DataStore) -> str:
     return "mixed, or without psf and background: see responses"
 
 
-def _targets(store: DataStore, headers: list[Mapping[str, Any]]) -> dict[str, str]:
-    """Number of runs by the name of the target, the most frequent first."""
-    names = store.obs_index.texts("OBJECT") if store.obs_index is not None else None
-    names = names or [str(header.get("OBJECT", "")).strip() for header in headers]
-    counts = Counter(name or "unknown" for name in names).most_common()
-    shown = {name: f"{number} runs" for name, number in counts[:MOST_TARGETS]}
-    rest = counts[MOST_TARGETS:]
-    return shown | ({f"and {len(rest)} more": f"{sum(number for _, number in rest)} runs"} if rest else {})
+def _targets(store: DataStore) -> dict[str, str]:
+    """Number of runs by the object that they name and its position, the most frequent first."""
+    try:
+        targets = list_objects(store)
+    except InputError as error:  # no names in the index, and a file that is not there
+        return {"not known": str(error)}
+    shown = {target.name: f"{_runs(target.n_runs)}{_at(target)}" for target in targets[:MOST_TARGETS]}
+    rest = targets[MOST_TARGETS:]
+    return shown | ({f"and {len(rest)} more": _runs(sum(target.n_runs for target in rest))} if rest else {})
+
+
+def _runs(number: int) -> str:
+    return f"{number} run" if number == 1 else f"{number} runs"
+
+
+def _at(target: Target) -> str:
+    return f" at {target.ra:.3f}, {target.dec:.3f} deg" if target.has_position else ""
 
 
 def _ranges(runs: RunFacts, rows: np.ndarray) -> dict[str, str]:
