@@ -30,6 +30,12 @@ class InstrumentNuisance(Component):
         """The nuisances that are there."""
         return tuple(kind for kind in NUISANCES if self.stored(kind) is not None)
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether all that is set stands in the section without label."""
+        settings = [self._settings[kind][-1] for kind in NUISANCES if self._settings.get(kind)]
+        return bool(settings) and all(setting.inherited for setting in settings)
+
     def check(self) -> Iterable[Problem]:
         for kind in self.named:
             entry, given = NUISANCES[kind], getattr(self, kind)

@@ -46,7 +46,11 @@ def nuisance_problems(tool: Any) -> Iterator[Problem]:
         return
     labels = labels_of(reductions)
     for name in used:
-        if name not in labels and not _may_be_dataset(tool.root, reductions, name):
+        if (
+            name in labels or tool.nuisances[name].is_inherited
+        ):  # a fit of other instruments leaves out what it inherits
+            continue
+        if not _may_be_dataset(tool.root, reductions, name):
             origin = tool.nuisances.origin_of(name)
             known = f"Labels of its reductions: {', '.join(labels)}." if labels else "Its reductions have no label."
             message = f"'{name}' is neither the label of a reduction of this fit nor one of its datasets."
@@ -93,7 +97,7 @@ def make_nuisances(tool: Any, datasets_by_step: dict[str, tuple[str, ...]]) -> t
     for name, item in tool.nuisances.items():
         names = by_label.get(name) or ((name,) if name in every else ())
         nuisance = item.nuisance(name, names)
-        if nuisance is None:
+        if nuisance is None or (not names and item.is_inherited):
             continue
         if not names:
             known = [label for label in by_label if label] + every
