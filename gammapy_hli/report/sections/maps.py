@@ -220,7 +220,8 @@ def _caption(
         drawn = [level for level in drawn if level > np.nanmin(overlay.contours)]
         if drawn:
             listed = ", ".join(fixed(level, 0) for level in drawn)
-            at = " at" if name == "excess" else ", contours at"
+            of = " of √TS" if layer.contours == "sqrt_ts" != name else ""
+            at = " at" if name == "excess" else f", contours{of} at"
             words.append(f"{at} {listed}{'' if layer.contours == 'sqrt_ts' else ' σ'}")
     if name in ("significance", "residual_significance", "sqrt_ts"):
         low, high = float(np.nanmin(image)), float(np.nanmax(image))
