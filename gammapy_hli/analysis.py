@@ -25,7 +25,7 @@ from gammapy_hli.core.resolve import check_tree, resolve
 from gammapy_hli.core.saved import without_defaults
 from gammapy_hli.core.sources import EntrySource, FileSource, PythonSource, Reader, Source
 from gammapy_hli.core.traits import List, Str
-from gammapy_hli.run.chain_runner import ChainResult, Wish, chain_status, plan_chain, run_chain
+from gammapy_hli.run.chain_runner import ChainResult, Wish, chain_status, part_of, plan_chain, run_chain
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.run.outdir import CONFIG_FILE
 from gammapy_hli.run.plan import Plan, StepStatus
@@ -213,6 +213,7 @@ class Analysis(Component):
         force: bool | Collection[str] | str = (),
         context: RunContext | None = None,
         overwrite: bool = False,
+        start: str | None = None,
     ) -> Self:
         """Run all steps that are not up to date.
 
@@ -228,10 +229,12 @@ class Analysis(Component):
             Processes, progress, log; made from ``general`` where not given.
         overwrite : bool
             Allow an outdir that holds something else.
+        start : str, optional
+            First step to run; products of those before it are used as they are.
         """
         outdir = self._outdir()
-        wish = self._wish(until, only, force)
-        self.check_ready(self.wanted(wish.until, wish.only))
+        wish = self._wish(until, only, force, start)
+        self.check_ready(self.wanted(wish.until, wish.only, wish.start))
         self._result = run_chain(
             self._with_what_is_there(self.run_steps(), wish.only),
             outdir=outdir,
@@ -252,10 +255,11 @@ class Analysis(Component):
         *,
         only: Collection[str] | str | None = None,
         force: bool | Collection[str] | str = (),
+        start: str | None = None,
     ) -> Plan:
         """What `run` would do, and why; nothing is written."""
-        wish = self._wish(until, only, force)
-        self.check_ready(self.wanted(wish.until, wish.only))
+        wish = self._wish(until, only, force, start)
+        self.check_ready(self.wanted(wish.until, wish.only, wish.start))
         return plan_chain(self.run_steps(), outdir=self._outdir(), memory=self._memory, wish=wish)
 
     def status(self) -> list[StepStatus]:
@@ -386,12 +390,11 @@ class Analysis(Component):
         """Steps, their order and their links."""
         return wire(self)
 
-    def wanted(self, until: str | None = None, only: Collection[str] | None = None) -> tuple[str, ...]:
+    def wanted(
+        self, until: str | None = None, only: Collection[str] | None = None, start: str | None = None
+    ) -> tuple[str, ...]:
         """Names of the steps that may run where a part of the chain is asked for."""
-        names = self.chain.steps
-        if until is not None:
-            names = names[: names.index(until) + 1]
-        return names if only is None else tuple(name for name in names if name in only)
+        return part_of(self.chain.steps, start, until, only)
 
     def check_ready(self, steps: Collection[str] | None = None) -> None:
         """ConfigError with everything that keeps the steps (by default all) from running."""
@@ -437,12 +440,23 @@ class Analysis(Component):
             keeps_items=general.store_per_obs,
         )
 
-    def _wish(self, until: str | None, only: Collection[str] | str | None, force: bool | Collection[str] | str) -> Wish:
+    def _wish(
+        self,
+        until: str | None,
+        only: Collection[str] | str | None,
+        force: bool | Collection[str] | str,
+        start: str | None,
+    ) -> Wish:
         chosen = (only,) if isinstance(only, str) else only
         forced = (force,) if isinstance(force, str) else force
-        for name in (*([until] if until else ()), *(chosen or ()), *(forced if not isinstance(forced, bool) else ())):
+        named = (*filter(None, (start, until)), *(chosen or ()), *(forced if not isinstance(forced, bool) else ()))
+        for name in named:
             self._refuse_unknown(name, steps_of(self))
-        return Wish(until=until, only=chosen, force=forced, given=self._given)
+        order = self.chain.steps
+        if start is not None and until is not None and order.index(start) > order.index(until):
+            message = f"'{start}', the first step to run, comes after '{until}', the last one"
+            raise ConfigError(Problem("order", "", message, PYTHON, hint=f"steps: {', '.join(order)}"))
+        return Wish(until=until, only=chosen, force=forced, given=self._given, start=start)
 
     def _refuse_unknown(self, step: str, steps: Collection[str]) -> None:
         """ConfigError with a suggestion where there is no such step."""

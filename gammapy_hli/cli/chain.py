@@ -19,12 +19,12 @@ logger = logging.getLogger("gammapy_hli.cli")
 def run(argv: list[str]) -> int:
     """``gammapy-hli run``: all steps that are not up to date."""
     parser = _parser("run", "Run all steps of a configuration that are not up to date.")
-    parser.add_argument("--until", metavar="STEP", help="last step to run")
-    parser.add_argument("--only", metavar="STEP", nargs="+", default=None, help="run these steps, no others")
+    _add_part_flags(parser)
     arguments = split(parser, argv)
     if _showed_help(parser, arguments):
         return 0
-    return _execute(arguments, until=arguments.flags.until, only=arguments.flags.only)
+    flags = arguments.flags
+    return _execute(arguments, start=flags.start, until=flags.until, only=flags.only)
 
 
 def until(argv: list[str], section: str) -> int:
@@ -51,12 +51,15 @@ def step(argv: list[str], section: str) -> int:
 def plan(argv: list[str]) -> int:
     """``gammapy-hli plan``: what run would do, and why."""
     parser = _parser("plan", "Show what run would do, and why. Nothing is written.")
-    parser.add_argument("--until", metavar="STEP", help="last step")
+    _add_part_flags(parser)
     arguments = split(parser, argv)
     if _showed_help(parser, arguments):
         return 0
-    analysis = resolve_session(arguments).build()
-    print(analysis.plan(until=_known(analysis, arguments.flags.until), force=_forced(analysis, arguments)))
+    flags = arguments.flags
+    is_whole = not (flags.start or flags.until or flags.only)
+    analysis = resolve_session(arguments, complete=is_whole).build()
+    part = _part(analysis, flags.start, flags.until, flags.only)
+    print(analysis.plan(**part, force=_forced(analysis, arguments)))
     return 0
 
 
@@ -79,6 +82,23 @@ def _parser(command: str, description: str) -> Parser:
     return parser
 
 
+def _add_part_flags(parser: Parser) -> None:
+    parser.add_argument(
+        "--from", dest="start", metavar="STEP", help="first step to run; what comes before is used as it is"
+    )
+    parser.add_argument("--until", metavar="STEP", help="last step to run")
+    parser.add_argument("--only", metavar="STEP", nargs="+", default=None, help="run these steps, no others")
+
+
+def _part(analysis: Analysis, start: str | None, until: str | None, only: list[str] | None) -> dict[str, Any]:
+    """Which part of the chain is asked for, with the names of steps as they are written."""
+    return {
+        "start": _known(analysis, start),
+        "until": _known(analysis, until),
+        "only": None if only is None else [str(_known(analysis, name)) for name in only],
+    }
+
+
 def _showed_help(parser: Parser, arguments: Arguments, section: str = "") -> bool:
     """Show the help where it is asked for: flags, then the options made from the traits."""
     flags = arguments.flags
@@ -92,25 +112,31 @@ def _showed_help(parser: Parser, arguments: Arguments, section: str = "") -> boo
     return True
 
 
-def _execute(arguments: Arguments, *, until: str | None = None, only: list[str] | None = None, prefix: str = "") -> int:
+def _execute(
+    arguments: Arguments,
+    *,
+    start: str | None = None,
+    until: str | None = None,
+    only: list[str] | None = None,
+    prefix: str = "",
+) -> int:
     flags = arguments.flags
     resolved = resolve_session(arguments, prefix, complete=False)
     analysis = resolved.build()
-    last = _known(analysis, until)
-    chosen = None if only is None else [str(_known(analysis, name)) for name in only]
+    part = _part(analysis, start, until, only)
     forced = _forced(analysis, arguments)
-    wanted = analysis.wanted(last, chosen)
+    wanted = analysis.wanted(**part)
     analysis.check_ready(wanted)
     check_inputs(analysis, wanted)
     if flags.log_file:
         check_log_file(flags.log_file, analysis, flags.config)
     if flags.dry_run:
-        print(analysis.plan(last, only=chosen, force=forced))
+        print(analysis.plan(**part, force=forced))
         return 0
     with _told(analysis, flags):
         warn(resolved, logger)
         context = analysis.context(show_progress=not (flags.no_progress or flags.quiet))
-        analysis.run(last, only=chosen, force=forced, context=context, overwrite=flags.overwrite)
+        analysis.run(**part, force=forced, context=context, overwrite=flags.overwrite)
     result = analysis.result
     assert result is not None
     print(outcome(analysis))

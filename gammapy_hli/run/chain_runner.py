@@ -45,6 +45,8 @@ class Wish:
 
     Attributes
     ----------
+    start : str or None
+        First step that is run; the products of those before it are used as they are.
     until : str or None
         Last step that is run.
     only : names of steps or None
@@ -59,18 +61,24 @@ class Wish:
     only: Collection[str] | None = None
     force: bool | Collection[str] = ()
     given: Collection[str] = ()
+    start: str | None = None
 
     def allowed(self, steps: Sequence[Step]) -> set[str]:
         """Names of the steps that may run."""
         names = [step.name for step in steps]
-        named = [*([self.until] if self.until else []), *(self.only or ())]
-        for name in named:
+        for name in (*filter(None, (self.start, self.until)), *(self.only or ())):
             if name not in names:
                 raise ValueError(f"no step '{name}' in the chain {', '.join(names)}")
-        if self.until is not None:
-            names = names[: names.index(self.until) + 1]
-        wanted = set(names) if self.only is None else set(names) & set(self.only)
-        return wanted - set(self.given)
+        return set(part_of(names, self.start, self.until, self.only)) - set(self.given)
+
+
+def part_of(
+    names: Sequence[str], start: str | None, until: str | None, only: Collection[str] | None
+) -> tuple[str, ...]:
+    """The names from a first to a last one (both included), of these only some; all where nothing is said."""
+    first = 0 if start is None else names.index(start)
+    last = len(names) if until is None else names.index(until) + 1
+    return tuple(name for name in names[first:last] if only is None or name in only)
 
 
 @dataclass(frozen=True)
@@ -324,6 +332,8 @@ class _Runner:
         config = config_key(step, {name: manifest.config_key for name, manifest in before.items()})
         known = absolute_files([*step.files, *_input_files(step, inputs)])
         files = self._file_records(known)
+        with suppress(OSError):
+            self.store.hasher.save()  # now: reading many files takes long, and what follows may be interrupted
         items = ItemStore(None if self.context.keeps_items is False else self.store.items_folder(step.name))
         context = replace(
             self.context,

@@ -143,6 +143,44 @@ def test_until_and_only(place, hli):
     assert executed(hli(*RUN, "--only", "fit", "flux_points")) == ["fit", "flux_points"]
 
 
+def test_from_takes_what_comes_before_as_it_is(session, hli):
+    change = ("--reduction.energy.min", "0.3 TeV")
+    assert executed(hli(*RUN, "--from", "flux-points", *change)) == []
+    assert executed(hli(*RUN, "--from", "model", "--until", "fit", "--fit.tolerance", "0.2")) == ["fit"]
+    planned = hli("plan", "-c", "sim.yaml", "--from", "fit", "--fit.tolerance", "0.2", *change).out.splitlines()
+    assert [line.split()[1] for line in planned] == ["use", "use", "use", "skip", "run"]
+    assert executed(hli(*RUN, "--from", "fit", "--only", "fit", "model", *change)) == ["fit"]
+
+
+def test_from_without_what_comes_before_is_exit_3(place, hli):
+    outcome = hli(*RUN, "--from", "fit")
+    assert outcome.code == 3
+    assert "step 'fit' needs the product of 'reduction', which has not run" in outcome.err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "fitt"), "'fitt' is not one of the steps. Did you mean 'fit'?"),
+        (("--from", "fit", "--until", "reduction"), "'fit', the first step to run, comes after 'reduction', the last"),
+    ],
+    ids=["unknown", "order"],
+)
+def test_part_that_makes_no_sense_is_exit_2(session, hli, words, said):
+    for command in ("run", "plan"):
+        outcome = hli(command, "-c", "sim.yaml", *words)
+        assert outcome.code == 2
+        assert said in outcome.err
+
+
+def test_comment_in_the_configuration_changes_nothing(session, hli):
+    text = Path("sim.yaml").read_text()
+    Path("sim.yaml").write_text("# note\n\n" + text.replace("steps:", "steps:  # all\n ") + "# end\n")
+    assert executed(hli(*RUN)) == []
+    assert hli("status", "-c", "sim.yaml").out.count("up to date") == 5
+
+
 def test_force_runs_what_is_up_to_date(session, hli, products):
     before = products("out")
     assert executed(hli(*RUN, "--force", "model")) == ["model"]
