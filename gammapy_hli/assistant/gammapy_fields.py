@@ -78,6 +78,8 @@ FIELDS: dict[str, Any] = {
 }
 METADATA = "metadata"
 """Section that gammapy writes and does not read."""
+_OURS = ("config_version", "extends", "steps", "selection", "reduction", "model", "maps")
+"""Keys that only our configurations have."""
 _QUANTITY = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?) *([A-Za-z]+)")
 _SWITCHES = {"yes": True, "on": True, "no": False, "off": False}
 """What YAML 1.1, which gammapy reads, takes as true and false."""
@@ -105,6 +107,10 @@ class GammapyConfig:
             Every unknown key and every misshaped section, with its place.
         """
         root = read_yaml(path)
+        ours = [root.key_nodes[key] for key in _OURS if isinstance(root.value, dict) and key in root.value]
+        if ours:
+            message = f"'{ours[0].value}' is an option of gammapy_hli: this is no configuration of gammapy"
+            raise ConfigError(ours[0].problem("not-gammapy", message, hint="It needs no conversion."))
         problems: list[Problem] = []
         _check(root, FIELDS, "", problems)
         if problems:

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import Any, NoReturn
 
 from gammapy_hli.base.errors import COMMAND_LINE, ConfigError, Problem
@@ -63,7 +64,7 @@ class Arguments:
 
 def common_parser(program: str, description: str = "", usage: str | None = None) -> Parser:
     """The flags that all commands have."""
-    parser = Parser(prog=program, description=description, usage=usage)
+    parser = Parser(prog=program, description=fill(description, 100), usage=usage)
     show = parser.add_argument_group("help")
     show.add_argument("-h", "--help", action="store_true", help="show the everyday options")
     show.add_argument("--help-all", action="store_true", help="show all options")

@@ -15,6 +15,7 @@ from gammapy_hli.base.errors import ConfigError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli.arguments import Arguments, UsageError, split
 from gammapy_hli.cli.config_parts import (
+    FILES,
     config_parser,
     configuration_names,
     refuse_options,
@@ -95,7 +96,7 @@ def _filled_template(arguments: Arguments) -> int:
 
 def check(argv: list[str]) -> int:
     """Check configurations; all problems at once."""
-    parser = config_parser("check", "Check configuration files; every problem is listed.", reads=True)
+    parser = config_parser("check", "Check configuration files; every problem is listed.", reads=True, words=FILES)
     parser.add_argument("--inputs", action="store_true", help="look at input files and run numbers too")
     parser.add_argument("--json", action="store_true", help="problems as JSON")
     arguments = split(parser, argv, positional=1000)
@@ -130,7 +131,7 @@ def check(argv: list[str]) -> int:
 
 def show(argv: list[str]) -> int:
     """Effective values with their origin."""
-    parser = config_parser("show", "Show the values in force and who set them.", reads=True)
+    parser = config_parser("show", "Show the values in force and who set them.", reads=True, words=FILES)
     parser.add_argument("--changed", action="store_true", help="only what differs from the defaults")
     parser.add_argument("--history", metavar="PATH", help="all settings of one option, the one in force last")
     arguments = split(parser, argv, positional=1000)

@@ -10,8 +10,12 @@ from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_pars
 from gammapy_hli.cli.session import CONFIG_FILE
 from gammapy_hli.run.outdir import CONFIG_MARK
 
+FILES = "[FILE ...]"
 
-def config_parser(action: str, description: str, *, reads: bool = False, writes: bool = False) -> Parser:
+
+def config_parser(
+    action: str, description: str, *, reads: bool = False, writes: bool = False, words: str = ""
+) -> Parser:
     """The flags of one action.
 
     Parameters
@@ -21,9 +25,12 @@ def config_parser(action: str, description: str, *, reads: bool = False, writes:
         Whether it takes configurations, or the session in an output folder.
     writes : bool
         Whether it writes a text, to stdout or to a file.
+    words : str
+        Plain words that it takes, for the usage.
     """
-    usage = [f"{PROGRAM} config {action}"] + (["[-c FILE | --outdir FOLDER] [--option value]"] if reads else [])
-    parser = common_parser(f"{PROGRAM} config {action}", description, " ".join(usage + ["[-o FILE]"] * writes))
+    usage = [f"{PROGRAM} config {action}", words] + ["[-c FILE] [--outdir FOLDER] [--option value]"] * reads
+    usage += ["[-o FILE]"] * writes
+    parser = common_parser(f"{PROGRAM} config {action}", description, " ".join(part for part in usage if part))
     if reads:
         parser.add_argument(
             "-c", "--config", metavar="FILE", action="append", default=[], help="configuration; may repeat"

@@ -7,6 +7,7 @@ from pathlib import Path
 from gammapy_hli.assistant.cells import Cell, analysis_cells
 from gammapy_hli.cli.arguments import UsageError, split
 from gammapy_hli.cli.config_parts import (
+    FILES,
     check_target,
     config_parser,
     configuration_names,
@@ -37,7 +38,7 @@ def to_notebook(argv: list[str]) -> int:
 
 
 def _tell(action: str, description: str, argv: list[str], make_text: TextMaker) -> int:
-    parser = config_parser(action, description, reads=True, writes=True)
+    parser = config_parser(action, description, reads=True, writes=True, words=FILES)
     arguments = split(parser, argv, positional=1000)
     if showed_help(parser, arguments):
         return 0
@@ -55,7 +56,7 @@ def from_gammapy(argv: list[str]) -> int:
     from gammapy_hli.assistant.from_gammapy import converted_yaml  # late: other commands need none
 
     about = "Convert a configuration of gammapy (AnalysisConfig, YAML); what cannot be carried over is told."
-    parser = config_parser("from-gammapy FILE", about, writes=True)
+    parser = config_parser("from-gammapy", about, writes=True, words="FILE")
     parser.add_argument(
         "--models", metavar="FILE", help="models file of gammapy, which its configuration does not name"
     )

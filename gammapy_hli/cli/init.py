@@ -19,12 +19,12 @@ from gammapy_hli.cli.config_parts import check_target, showed_help, write_output
 from gammapy_hli.run.outdir import is_ours
 
 QUESTIONS = {
-    "datastore": ("FOLDER", "Data store", "folder with hdu-index.fits.gz"),
+    "datastore": ("FOLDER", "Data store", "folder with hdu-index.fits.gz; also as plain word"),
     "target": ("NAME", "Target", 'an object of the store, or a position, "83.63 deg, 22.01 deg"'),
     "type": ("TYPE", "Type of analysis", "spectrum, light-curve, image (2D) or map (3D)"),
-    "on-radius": ("ANGLE", "Radius of the on region", "(spectrum, light-curve)"),
-    "width": ("ANGLE", "Width of the maps", "(image, map)"),
-    "background": ("METHOD", "Background", "reflected, wobble or irf; ring or irf; fov, irf or ring"),
+    "on-radius": ("ANGLE", "Radius of the on region", "for spectrum and light-curve"),
+    "width": ("ANGLE", "Width of the maps", "for image and map"),
+    "background": ("METHOD", "Background", "reflected, wobble, irf; for image ring, irf; for map fov, irf, ring"),
     "energy-min": ("ENERGY", "Lowest energy", "of the reconstructed energies"),
     "energy-max": ("ENERGY", "Highest energy", "of the reconstructed energies"),
     "safe-mask": ("METHOD", "Safe energies", "aeff-default or aeff-max"),
@@ -38,7 +38,7 @@ SAFE_MASKS = ("aeff-default", "aeff-max")
 def main(argv: list[str]) -> int:
     """Ask, look, write."""
     parser = _parser()
-    arguments = split(parser, argv)
+    arguments = split(parser, argv, positional=1)
     if showed_help(parser, arguments):
         return 0
     if arguments.options:
@@ -46,6 +46,10 @@ def main(argv: list[str]) -> int:
         raise UsageError(
             f"unknown option '--{name}'.{did_you_mean(f'--{name}', arguments.known)} See {PROGRAM} init --help"
         )
+    if arguments.words:
+        if arguments.flags.datastore is not None:
+            raise UsageError(f"two data stores: {arguments.words[0]} and {arguments.flags.datastore}")
+        arguments.flags.datastore = arguments.words[0]
     asker = Asker(arguments.flags, is_terminal=sys.stdin.isatty())
     check_target(arguments.flags)
     asker.refuse_silence()
@@ -60,7 +64,7 @@ def _parser() -> Parser:
         "Each question can be answered by an option."
     )
     parser = common_parser(
-        f"{PROGRAM} init", about, f"{PROGRAM} init [--datastore FOLDER] [--target NAME] [--yes] [-o FILE]"
+        f"{PROGRAM} init", about, f"{PROGRAM} init [FOLDER] [--target NAME] [--type TYPE] [--yes] [-o FILE]"
     )
     group = parser.add_argument_group("answers")
     for name, (metavar, question, words) in QUESTIONS.items():

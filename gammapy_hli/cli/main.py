@@ -89,6 +89,7 @@ def overview() -> str:
         *(f"  {command.name:<{width}}  {command.help}" for command in COMMANDS),
         "",
         f"{PROGRAM} COMMAND --help shows the options of a command; start with: {PROGRAM} demo",
+        f"with data of your own: {PROGRAM} init",
     ]
     return "\n".join(lines)
 

@@ -101,7 +101,7 @@ def _files(given: Sequence[str], options: Sequence[OptionWords]) -> list[str]:
         return []
     raise UsageError(
         f"no configuration: give -c FILE ({saved} is not there either).",
-        "Make one with: gammapy-hli config --example crab-1d -o crab-1d.yaml",
+        "Make one with: gammapy-hli init, or gammapy-hli config --example crab-1d -o crab-1d.yaml",
     )
 
 

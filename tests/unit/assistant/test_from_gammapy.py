@@ -162,6 +162,7 @@ def test_the_table_of_changes_has_every_option():
     [
         ("datasts: {type: 1d}", "theirs.yaml:1:1: 'datasts' is no option of gammapy's AnalysisConfig. Did you mean"),
         ("datasets: {geom: {axs: {}}}", "theirs.yaml:1:19: 'datasets.geom.axs' is no option of gammapy's"),
+        ("config_version: 1", "theirs.yaml:1:1: 'config_version' is an option of gammapy_hli: this is no"),
         ("datasets: 1d", "theirs.yaml:1:11: datasets: expected a mapping with the keys type, stack"),
         ("datasets: {type: 4d}", 'theirs.yaml:1:18: datasets.type: 4d is not allowed; write 1d or 3d'),
         ("datasets: {background: {method: rng}}", "datasets.background.method: rng is not allowed. Allowed: reflected"),
