@@ -207,6 +207,39 @@ BAD = {
     "link unit": ({**PL, "index": {"link": "s.spectral.reference"}}, r"cannot be linked with 'reference'"),
     "prior": ({**PL, **PRIOR_TYPO}, r"unknown prior 'gaus'. Did you mean 'gauss'"),
     "prior keys": ({**PL, "index": {"prior": {"gauss": {"mean": 1}}}}, r"has mean; expected mean and sigma"),
+    "prior key": ({**PL, "index": {"prior": {"gauss": {"men": 1}}}}, r"no 'men'. Did you mean 'mean'"),
+    "prior of two kinds": (
+        {**PL, "index": {"prior": {"gauss": {}, "uniform": {}}}},
+        r"has 2 kinds, gauss and uniform; expected one",
+    ),
+    "no prior": ({**PL, "index": {"prior": 3}}, r"s.spectral.index.prior: is not a prior"),
+    "prior sigma": ({**PL, "index": {"prior": {"gauss": {"mean": 1, "sigma": 0}}}}, r"GaussianPrior: sigma 0 is not"),
+    "prior order": ({**PL, "index": {"prior": {"uniform": {"min": 3, "max": 3}}}}, r"min 3 is not below max 3"),
+    "prior logarithm": ({**PL, "index": {"prior": {"log_uniform": {"min": 0, "max": 3}}}}, r"min 0 is not positive"),
+    "prior unit": (
+        {**PL, "amplitude": {"prior": {"uniform": {"min": "0 TeV", "max": "1 TeV"}}}},
+        r"s.spectral.amplitude.prior.uniform.min: '0 TeV' has unit TeV",
+    ),
+    "prior without unit": (
+        {**PL, "reference": {"prior": {"gauss": {"mean": "1 TeV", "sigma": 0.1}}}},
+        r"prior.gauss.sigma: 0.1 has no unit; write e.g. '0.1 TeV'",
+    ),
+    "value outside of prior": (
+        {**PL, "index": {"value": 5, "prior": {"uniform": {"min": 1, "max": 3}}}},
+        r"value 5 lies outside of its prior, 1 to 3",
+    ),
+    "prior of gammapy": (
+        {**PL, "index": {"prior": {"type": "GausianPrior", "parameters": []}}},
+        r"unknown prior 'GausianPrior'. Did you mean 'GaussianPrior'",
+    ),
+    "number of a prior of gammapy": (
+        {**PL, "index": {"prior": {"type": "GaussianPrior", "parameters": [{"name": "mean", "value": 1}]}}},
+        r"a GaussianPrior has no 'mean'.*It has: mu and sigma",
+    ),
+    "missing number of gammapy": (
+        {**PL, "index": {"prior": {"type": "GaussianPrior", "parameters": [{"name": "mu", "value": 1}]}}},
+        r"GaussianPrior: has no sigma; expected mu and sigma",
+    ),
     "option": (
         {"type": "compound", "model1": PL, "model2": PL, "operator": "ad"},
         r"'ad' is not allowed. Did you mean 'add'",
@@ -288,3 +321,16 @@ def test_links_that_lead_nowhere_are_refused(sources, message):
 def test_a_template_without_a_table_says_what_it_needs():
     with pytest.raises(ConfigError, match="TemplateSpectralModel: no energy and no values; give filename, or energy"):
         parse_short({"a": {"spectral": {"type": "template"}}})
+
+
+def test_numbers_of_a_prior_come_in_the_unit_of_the_parameter_and_in_the_form_of_gammapy():
+    short = {"log_uniform": {"min": "1e-8 m-2 s-1 TeV-1", "max": "1e-9 cm-2 s-1 TeV-1"}}
+    models = parse_short({"s": {"spectral": {**PL, "amplitude": {"value": "1e-11 cm-2 s-1 TeV-1", "prior": short}}}})
+    prior = models.parameter("s.spectral.amplitude").prior
+    assert prior.type == "LogUniformPrior"
+    assert prior.parameters == pytest.approx({"min": 1e-12, "max": 1e-9})
+    assert parse_models(models_text(models)).parameter("s.spectral.amplitude").prior == prior
+    # gammapy writes the numbers of a prior without unit: they are in that of the parameter
+    bare = models_text(models).replace(f"{20 * ' '}unit: TeV-1 s-1 cm-2\n", "")
+    assert bare.count("unit: TeV-1 s-1 cm-2") == 1
+    assert parse_models(bare).parameter("s.spectral.amplitude").prior == prior
