@@ -96,3 +96,13 @@ def test_off_runs_of_another_zenith_are_left_with_both_zeniths(paired, hli, tmp_
     assert given.code == 0
     assert "off run 201 of run 1: they differ in zenith by more than 5 deg (zenith 20.0 deg and 50.0 deg)" in given.err
     assert "serve several runs: 201" in given.err
+
+
+def test_the_page_names_the_off_runs_and_those_that_are_shared(paired, hli):
+    options = ("--reduction.background.off_runs.obs_ids", "101", "102", "--reduction.background.off_runs.reuse", "true")
+    steps = ("--steps", "selection", "reduction", "report")
+    assert hli("run", "-c", "sim.yaml", "--no-progress", *options, *steps).code == 0
+    page = (paired / "out" / "report" / "index.html").read_text()
+    for words in ("background measured in off runs", "Off runs", "101, 102", "there are no off regions in these fields",
+                  "2 off runs in several datasets (101, 102)"):  # fmt: skip
+        assert words in page

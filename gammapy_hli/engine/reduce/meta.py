@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,12 @@ if TYPE_CHECKING:
 
 OFF_FROM = "OFF_FROM"
 """Where off counts come from, if not from other regions of the same run: 'phase', or 'runs 20136 20137'."""
+
+
+def off_runs_of(meta: Mapping[str, list[Any]]) -> list[str]:
+    """Numbers of the off runs that the off counts of a dataset come from; none where they come from elsewhere."""
+    texts = [str(text).split() for text in meta.get(OFF_FROM, ())]
+    return [number for words in texts if words[:1] == ["runs"] for number in words[1:]]
 
 
 def observation_meta(observation: Observation) -> dict[str, list[Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Cell, Head, Row, Section, TableBlock, Text
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain, whole
@@ -15,6 +16,7 @@ NOT_ASKED_FOR = "not in obs_ids"
 NOT_WANTED = "not asked for"
 MOST_LEFT_OUT = 30
 MOST_KINDS = 6
+MOST_NAMES = 20
 
 
 def runs_section(material: Material) -> Section | None:
@@ -23,6 +25,8 @@ def runs_section(material: Material) -> Section | None:
     for step, reduction in material.reductions.items():
         caption = f"Step {step}" if len(material.reductions) > 1 else ""
         blocks.append(_map_table(reduction, caption) if _is_maps(reduction) else _table(reduction, caption))
+        off_runs = _off_runs(reduction)
+        blocks += [] if off_runs is None else [off_runs]
     for observations in material.observations.values():
         blocks += _left_out(observations.table, shown=not material.reductions)
     if not blocks:
@@ -54,6 +58,25 @@ def _table(reduction: Any, caption: str) -> TableBlock:
     ]
     rows = [_row(line, has_off, len(head)) for line in info]
     return TableBlock(head, rows, _sum(reduction, has_off) if len(rows) > 1 else None, caption)
+
+
+def _off_runs(reduction: Any) -> TableBlock | None:
+    """Which off runs serve which runs."""
+    runs: dict[str, list[str]] = {}
+    for dataset in reduction.datasets:
+        runs.setdefault(", ".join(sorted(off_runs_of(dataset.meta))), []).append(str(dataset.name))
+    rows = [
+        Row(
+            [
+                Cell(text, is_text=True)
+                for text in (off, ", ".join(names[:MOST_NAMES]) + " ..." * (len(names) > MOST_NAMES))
+            ]
+        )
+        for off, names in runs.items()
+        if off
+    ]
+    head = [Head("Off runs", is_text=True), Head("serve the runs", is_text=True)]
+    return TableBlock(head, rows) if rows else None
 
 
 def _is_maps(reduction: Any) -> bool:

@@ -14,6 +14,7 @@ from gammapy_hli.engine.estimate.cumulative import estimate_cumulative
 from gammapy_hli.engine.estimate.theta2 import estimate_theta2, mirrored
 from gammapy_hli.engine.geom.region import region_center
 from gammapy_hli.engine.geom.sphere import from_unit_vectors, icrs_radians, to_sky_offset, to_unit_vectors
+from gammapy_hli.engine.reduce.meta import OFF_FROM
 from gammapy_hli.plot.cumulative import plot_cumulative
 from gammapy_hli.plot.sky import plot_sky
 from gammapy_hli.plot.style import figure_svg
@@ -86,7 +87,8 @@ def _sketch(material: Material, step: str, datasets: list[SpectrumDataset], name
     points = "" if _radius(datasets[0].region) else "; points are drawn as small circles"
     n_off = [len(run["off"]) for run in runs]
     if max(n_off) == 0:
-        words = "On region and pointing positions; there are no off regions"
+        elsewhere = " in these fields" if any(OFF_FROM in dataset.meta for dataset in datasets) else ""
+        words = f"On region and pointing positions; there are no off regions{elsewhere}"
     elif min(n_off) == max(n_off):
         words = f"On region, {counted(n_off[0], 'off region')} a run, and pointing positions"
     else:

@@ -1,6 +1,7 @@
 """How far to trust the result: checks made on the data and the fits themselves."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.products.fit_result import FitResult
+from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Check, Checks, Section, Text
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
@@ -66,6 +68,7 @@ def _data_checks(material: Material) -> Iterator[Check]:
             else:
                 text += f"the background is poorly known{of}."
             yield Check(_state(enough), text)
+            yield from _shared_off_runs(datasets, of)
         else:
             yield Check(NOTE, f"The background is taken as known exactly; its own error does not enter{of}.")
         n_on = float(np.nansum(np.asarray(reduction.info["n_on"])))
@@ -74,6 +77,15 @@ def _data_checks(material: Material) -> Iterator[Check]:
             text = f"{plain(100 * part)} % of the counts in the on region lie inside the safe range of energies{of}."
             yield Check(_state(part >= SAFE_FRACTION), text)
         yield from _dropped_check(reduction, of)
+
+
+def _shared_off_runs(datasets: list[Any], of: str) -> Iterator[Check]:
+    """Off runs that several datasets share: their backgrounds fluctuate together."""
+    users = Counter(number for dataset in datasets for number in set(off_runs_of(dataset.meta)))
+    shared = [number for number, count in users.items() if count > 1]
+    if shared:
+        text = f"{counted(len(shared), 'off run')} in several datasets ({', '.join(sorted(shared))}): "
+        yield Check(NOTE, f"{text}backgrounds fluctuate together, errors of a joint fit are too small{of}.")
 
 
 def _dropped_check(reduction: Any, of: str) -> Iterator[Check]:
