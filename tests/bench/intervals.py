@@ -21,6 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from growth import print_goals
+
 GOAL_SECONDS, GOAL_INTERVALS = 10.0, 1000
 GROWTH_GOAL = 1.1  # exponent of what grows: 1 is linear
 PER_RUN = 28
@@ -123,8 +125,7 @@ def main() -> int:
     if GOAL_INTERVALS in rows:
         seconds = rows[GOAL_INTERVALS]["seconds"]
         goals[f"{GOAL_INTERVALS} intervals in less than {GOAL_SECONDS:g} s"] = seconds < GOAL_SECONDS
-    print("\n" + "\n".join(f"{goal}: {'yes' if reached else 'NO'}" for goal, reached in goals.items()))
-    return 0 if all(goals.values()) else 1
+    return print_goals(goals)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from growth import simulate
+from growth import print_goals, simulate
 
 GOAL = 1.7
 CENTER = "83.633 deg, 22.0145 deg"
@@ -101,8 +101,7 @@ def main() -> int:
     if given.type == "map" and "2 processes" in found and "1 process" in found:
         ratio = found["1 process"]["step"] / found["2 processes"]["step"]
         goals[f"two processes at least {GOAL:g} times as fast"] = ratio >= GOAL
-    print("\n" + "\n".join(f"{goal}: {'yes' if reached else 'NO'}" for goal, reached in goals.items()))
-    return 0 if all(goals.values()) else 1
+    return print_goals(goals)
 
 
 if __name__ == "__main__":
