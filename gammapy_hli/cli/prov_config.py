@@ -55,7 +55,7 @@ def _settings(session: Session) -> dict[str, Any]:
             continue
         for path, option in manifest.options.items():
             if option.is_set and option.text != "null":
-                _put(settings, path, option.text)
+                _put(settings, path, option.as_yaml)
         if is_labelled and manifest.inputs:
             settings.setdefault(name, {})["inputs"] = _wires(manifest)
     return settings
@@ -95,8 +95,9 @@ def _differences(analysis: Analysis, session: Session) -> dict[str, str]:
     for name, manifest in session.manifests.items():
         if manifest.status != "given":
             now = option_texts(analysis[name])
-            recorded = {path: option.text for path, option in manifest.options.items()}
-            differing |= {path: text for path, text in recorded.items() if path not in now or now[path][0] != text}
+            for path, option in manifest.options.items():
+                if path not in now or now[path][0] != option.text:
+                    differing[path] = option.as_yaml
     return differing
 
 

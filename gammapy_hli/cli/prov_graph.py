@@ -108,7 +108,7 @@ def _file_lines(folder: str, records: Sequence[FileRecord]) -> tuple[str, ...]:
 def _option_lines(manifest: Manifest) -> list[str]:
     if manifest.status == "given":
         return ["set in Python"]
-    own = [f"{path} = {option.text}" for path, option in shown_options(manifest).items() if not option.is_path]
+    own = [f"{path} = {option.as_yaml}" for path, option in shown_options(manifest).items() if not option.is_path]
     return _few(own, "options")
 
 

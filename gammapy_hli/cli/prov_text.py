@@ -95,7 +95,7 @@ class _Tree:
     def _options(self, manifest: Manifest) -> Iterator[Line]:
         for path, option in shown_options(manifest, self.show_all).items():
             origin = f"  ({option.origin})" if option.is_set else "  (default)"
-            yield f"{path} = {option.text}{color(origin, '2')}", []
+            yield f"{path} = {option.as_yaml}{color(origin, '2')}", []
 
     def _files(self, manifest: Manifest) -> Iterator[Line]:
         most = len(manifest.files) if self.show_all else MOST_FILES

@@ -14,12 +14,12 @@ from gammapy_hli.core.scalar_traits import Path, expand_path
 from gammapy_hli.core.slots import join
 
 
-def option_texts(component: Component) -> dict[str, tuple[str, str, bool]]:
-    """Text, origin, and whether it names files, of every option in force below a component that affects its result.
+def option_texts(component: Component) -> dict[str, tuple[str, str, bool, str]]:
+    """What is recorded of every option in force below a component that affects its result, by dotted path.
 
-    By dotted path.
-
-    Equal settings have equal texts: quantities are written in the unit of their trait, so that 100 GeV is 0.1 TeV.
+    Its text, its origin, whether it names files, and the value as YAML where that is another text. Equal settings have
+    equal texts: quantities are written in the unit of their trait, so that 100 GeV is 0.1 TeV. Such a text need not be
+    one that could be written in a configuration.
     """
     found = {}
     for part, name in options(component):
@@ -27,7 +27,8 @@ def option_texts(component: Component) -> dict[str, tuple[str, str, bool]]:
         if option.affects_result and name != "inputs":
             origin, stored = part.origin_of(name), part.stored(name)
             is_path = next(paths_in(option, stored), None) is not None
-            found[join(part.dotted_path, name)] = (canonical_text(option, stored, origin), str(origin), is_path)
+            text, value = canonical_text(option, stored, origin), value_text(option, stored, origin)
+            found[join(part.dotted_path, name)] = (text, str(origin), is_path, value if value != text else "")
     return found
 
 
@@ -49,10 +50,15 @@ def option_places(component: Component) -> dict[str, str]:
 def canonical_text(option: Option, stored: Any, origin: Origin) -> str:
     """One text for all ways to write one value."""
     if next(paths_in(option, stored), None) is not None:
-        return plain_text(with_paths(option, stored, lambda written: _path_text(written, origin)))
+        return value_text(option, stored, origin)
     key = option.key(stored)
     is_number = isinstance(key, int | float) and not isinstance(key, bool)
     return f"{plain_text(key)} {option.unit}" if is_number and option.unit else plain_text(key)
+
+
+def value_text(option: Option, stored: Any, origin: Origin) -> str:
+    """The value as YAML, as it can be set again; relative paths as absolute ones."""
+    return plain_text(with_paths(option, stored, lambda written: _path_text(written, origin)))
 
 
 def _path_text(written: str, origin: Origin) -> str:

@@ -21,16 +21,24 @@ class Option:
         Where it was set (``default``, ``crab.yaml:7:17``).
     is_path : bool
         Whether it names input files: where they stand says nothing about what is in them.
+    value : str
+        The value as YAML, as it can be set again, where `text` is not that.
     """
 
     text: str
     origin: str = "default"
     is_path: bool = False
+    value: str = ""
 
     @property
     def is_set(self) -> bool:
         """Whether somebody set it."""
         return bool(self.origin) and self.origin != "default"
+
+    @property
+    def as_yaml(self) -> str:
+        """The value as it can be set again."""
+        return self.value or self.text
 
 
 @dataclass(frozen=True)

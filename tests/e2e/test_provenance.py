@@ -104,6 +104,37 @@ def test_configuration_of_a_product_makes_it_again_byte_by_byte(session, hli, pr
     assert products("new") == products("out")
 
 
+FORMS = """\
+config_version: 1
+extends: sim.yaml
+selection: {cone: {center: "05h34m32s, 22d00m52s", radius: 120 arcmin}}
+reduction:
+  energy: {min: 100 GeV, max: 40 TeV, per_decade: 5}
+  background: {exclusion: {regions: [sky/excluded.reg, "icrs;circle(84.4,22.0145,0.2)"]}}
+model:
+  sources:
+    crab: {spectral: {index: {value: 2.2, min: 1, max: 5}, reference: {value: 1000 GeV, frozen: true}}}
+fit: {energy_range: [200 GeV, null], minos: [all]}
+"""
+
+
+def test_values_of_every_form_are_set_again(place, hli, products):
+    """Positions in hours, other units, files of regions beside the configuration, bounds of parameters, lists."""
+    Path("sky").mkdir()
+    Path("sky/excluded.reg").write_text("icrs\ncircle(83.0,22.5,0.1)\n")
+    Path("forms.yaml").write_text(FORMS)
+    first = hli("run", "-c", "forms.yaml", "-q")
+    assert first.code == 0, first.err
+    assert "05h34m32s" in hli("prov", "show", "out/selection").out
+    Path("elsewhere").mkdir()
+    assert hli("prov", "config", POINTS, "-o", "elsewhere/again.yaml").code == 0
+    again = hli("run", "-c", "elsewhere/again.yaml", "--outdir", "new", "-q")
+    assert again.code == 0, again.err
+    assert products("new") == products("out")
+    manifest = json.loads(Path("out/reduction/manifest.json").read_text())
+    assert any(record["path"].endswith("sky/excluded.reg") for record in manifest["files"])
+
+
 def test_configuration_follows_what_was_in_force_and_not_what_is_now(session, hli):
     hli("run", "-c", "sim.yaml", "-q", "--flux_points.n_sigma_ul", "3")
     assert yaml.safe_load(hli("prov", "config", POINTS).out)["flux_points"]["n_sigma_ul"] == 3
