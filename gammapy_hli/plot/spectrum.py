@@ -9,7 +9,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MultipleLocator
 
-from gammapy_hli.plot.style import INK, MUTED, PALE_BLUE, SERIES, energy_axis, light_grid, new_figure, plain_label
+from gammapy_hli.plot.style import (
+    GREEN,
+    INK,
+    MUTED,
+    PALE_BLUE,
+    SERIES,
+    energy_axis,
+    light_grid,
+    new_figure,
+    plain_label,
+)
 
 E2DNDE_LABEL = r"$E^2\,\mathrm{d}N/\mathrm{d}E$ [erg cm$^{-2}$ s$^{-1}$]"
 Curve = Mapping[str, np.ndarray | str]
@@ -27,7 +37,8 @@ def plot_spectrum(curves: Sequence[Curve], points: Points | None, intrinsic: Poi
     points : mapping or None
         ``energy``, ``energy_min``, ``energy_max`` [TeV], ``value``, ``errn``, ``errp``, ``ul`` [erg cm-2 s-1] and
         ``is_ul`` (bool), one entry a point; points that are nan are left out. With ``pull``, the distance of each point
-        from the first curve in units of its error, there is a second panel.
+        from the first curve in units of its error, there is a second panel. With ``sensitivity`` [erg cm-2 s-1] the
+        flux that would just be detected is drawn as steps where it is known.
     intrinsic : mapping or None
         As points, without the absorption on the way: open dots.
     """
@@ -43,6 +54,7 @@ def plot_spectrum(curves: Sequence[Curve], points: Points | None, intrinsic: Poi
         handles += _draw_curve(ax, curve, number)
     if points is not None:
         handles += _draw_points(ax, points)
+        handles += _draw_sensitivity(ax, points)
     if intrinsic is not None:
         handles += _draw_points(ax, intrinsic, "intrinsic ", is_open=True)
     if has_pulls:
@@ -74,6 +86,17 @@ def _draw_curve(ax: Axes, curve: Curve, number: int) -> list[Line2D | Patch]:
     floor = 1e-6 * np.max(value[np.isfinite(value)], initial=1e-30)
     ax.fill_between(energy, np.maximum(low, floor), high, color=PALE_BLUE, alpha=0.75, linewidth=0)
     return [line, Patch(facecolor=PALE_BLUE, alpha=0.75, label="1 σ band")]
+
+
+def _draw_sensitivity(ax: Axes, points: Points) -> list[Line2D]:
+    """The flux that would just be detected in the bins of the points."""
+    value = np.asarray(points.get("sensitivity", np.nan), dtype=float)
+    there = np.isfinite(value)
+    if not there.any():
+        return []
+    low, high = (np.asarray(points[key], dtype=float)[there] for key in ("energy_min", "energy_max"))
+    ax.hlines(value[there], low, high, color=GREEN, linewidth=1.4, linestyle=":")
+    return [Line2D([], [], color=GREEN, linewidth=1.4, linestyle=":", label="sensitivity")]
 
 
 def _draw_points(ax: Axes, points: Points, kind: str = "", is_open: bool = False) -> list[Line2D | Patch]:
@@ -133,6 +156,8 @@ def _bounds(curves: Sequence[Curve], sets: Sequence[Points]) -> tuple[float, flo
         tops += [*(value + np.nan_to_num(np.asarray(points["errp"])[real])), *np.asarray(points["ul"])[limit]]
         bottoms += [*np.maximum(value - np.nan_to_num(np.asarray(points["errn"])[real]), 0.3 * value)]
         bottoms += [*(0.5 * np.asarray(points["ul"])[limit])]
+        sensitivity = np.asarray(points.get("sensitivity", []), dtype=float)
+        tops += [*sensitivity[np.isfinite(sensitivity)]]
     floors = [0.15 * min(bottoms)] if bottoms else []
     for curve in curves:
         value = np.asarray(curve["value"], dtype=float)

@@ -86,6 +86,8 @@ def _figure(material: Material, source: str, step: str | None) -> FigureBlock:
         words.append(f"Error bars are {points.n_sigma:g} σ.")
         if arrows:
             words.append(f"Arrows are upper limits at {points.n_sigma_ul:g} σ where √TS is below 2.")
+        if np.isfinite(points.norm_sensitivity).any():
+            words.append("Dotted lines are the flux that would just be detected in these data.")
         if intrinsic is not None:
             words.append("Open dots: the absorption by the extragalactic background light is taken out.")
     return FigureBlock(figure_svg(figure, f"spectrum-{source}-{step}"), " ".join(words), shape="wide")
@@ -148,6 +150,7 @@ def _columns(points: FluxPoints) -> dict[str, np.ndarray]:
         "energy_max": points.e_max,
         **columns,
         "is_ul": points.is_ul,
+        "sensitivity": np.where(good, points.quantity("e2dnde", "_sensitivity").to_value(SED_UNIT), np.nan),
     }
 
 
@@ -213,6 +216,10 @@ def _points_table(step: str, points: FluxPoints) -> TableBlock:
         Head("E² dN/dE", unit_text("erg cm-2 s-1")),
         Head("√TS"),
     ]
+    has_sensitivity = bool(np.isfinite(points.norm_sensitivity).any())
+    if has_sensitivity:
+        head.append(Head("Sensitivity", unit_text("erg cm-2 s-1")))
+        sensitivity = points.quantity("e2dnde", "_sensitivity").to_value(SED_UNIT)
     counts = np.atleast_2d(points.counts).reshape(len(points), -1).sum(axis=1)
     excess = np.atleast_2d(points.npred_excess).reshape(len(points), -1)
     dnde, sed = (points.quantity(name) for name in ("dnde", "e2dnde"))
@@ -231,6 +238,7 @@ def _points_table(step: str, points: FluxPoints) -> TableBlock:
             plain(float(points.dnde_ul[k].value)),
             measured(energy_flux, error) if not points.is_ul[k] else DASH,
             fixed(points.sqrt_ts[k], 1),
+            *([plain(float(sensitivity[k]))] if has_sensitivity else []),
         ]
         rows.append(Row([Cell(text) for text in cells], muted=bool(points.is_ul[k])))
     left = int((~points.success).sum())
