@@ -18,7 +18,7 @@ from gammapy_hli.core.entries import Entry
 from gammapy_hli.core.inputs import output_conflicts
 from gammapy_hli.core.option import InvalidValue, Option
 from gammapy_hli.core.origins import Origin, Setting
-from gammapy_hli.core.slots import Alternatives, NamedItems, join
+from gammapy_hli.core.slots import Alternatives, NamedItems, join, option_name
 from gammapy_hli.core.sources import Reader, Source
 
 Root = TypeVar("Root", bound=Component)
@@ -254,8 +254,9 @@ def _unused_alternatives(component: Component) -> Iterator[Problem]:
             if is_changed(component._children[slot]) or not component.is_set(name):
                 chosen = component.stored(name)
                 message = f"'{slot}' has no effect, because {name} is '{chosen}'"
+                written = next(value for value in member.values if option_name(value) == slot)
                 yield component.origin_of(slot).problem(
-                    "unused", join(component.dotted_path, slot), message, hint=f"Set {name}: {slot}.", warning=True
+                    "unused", join(component.dotted_path, slot), message, hint=f"Set {name}: {written}.", warning=True
                 )
 
 

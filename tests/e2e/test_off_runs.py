@@ -106,3 +106,8 @@ def test_the_page_names_the_off_runs_and_those_that_are_shared(paired, hli):
     for words in ("background measured in off runs", "Off runs", "101, 102", "there are no off regions in these fields",
                   "2 off runs in several datasets (101, 102)"):  # fmt: skip
         assert words in page
+
+
+def test_the_name_of_the_method_is_told_as_it_is_written(paired, hli):
+    outcome = hli("config", "check", "sim.yaml", "--reduction.background.method", "reflected")
+    assert "Set method: off-runs." in outcome.err
