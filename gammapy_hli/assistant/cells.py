@@ -10,6 +10,7 @@ from gammapy_hli.assistant.given_options import GivenOption, given_options
 from gammapy_hli.assistant.python_text import WIDTH, literal
 from gammapy_hli.core.chain import steps_of, tool_slots
 from gammapy_hli.core.slots import first_line
+from gammapy_hli.tools.model import MODELS_FILE
 
 _CALLS = {
     "selection": ("select_observations", "observations"),
@@ -95,13 +96,31 @@ class _Teller:
                 yield Cell(section, f"What holds for every {section}.", "\n".join(shared))
         self.told.add(section)
         options = self.given(step)
-        if section == "model":
+        if section == "model" and self.is_model_given(step):
+            lines, shown = self.given_models(step), f"{self.target(step)}.product" if label else "analysis.models"
+        elif section == "model":
             lines, shown = _model_lines(self.target(step), label, options)
         else:
             lines = [line for option in options for line in _assignment(self.target(step), option)]
             call, shown = self.call(section, label)
             lines.append(call)
         yield Cell(step, words, "\n".join(lines), shown)
+
+    def is_model_given(self, step: str) -> bool:
+        """Whether a model was made in Python: the session holds it, and no option tells it."""
+        tool = self.analysis[step]
+        return not len(tool.sources) and tool.stored("file") is None and self.models_file(step).is_file()
+
+    def models_file(self, step: str) -> Path:
+        """Product of a model step."""
+        return Path(self.analysis.general.outdir) / step / MODELS_FILE
+
+    def given_models(self, step: str) -> list[str]:
+        """The call that sets such a model, with its text."""
+        label = step.partition("@")[2]
+        text = self.models_file(step).read_text(encoding="utf-8").replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+        end = f", label={literal(label)}" if label else ""
+        return ["# gammapy's format", f'MODELS = """\\\n{text}"""', f"analysis.set_models(MODELS{end})"]
 
     def target(self, step: str) -> str:
         return f'analysis["{step}"]' if "@" in step else f"analysis.{step}"

@@ -44,8 +44,10 @@ def _tell(action: str, description: str, argv: list[str], make_text: TextMaker) 
         return 0
     take_files(arguments)
     check_target(arguments.flags)
-    analysis = resolve_session(arguments).build()
+    analysis = resolve_session(arguments, complete=False).build()
     names = configuration_names(arguments, analysis)
+    if not is_saved(names):  # what a session holds besides its options may be what they lack
+        analysis.check_ready()
     told = " + ".join(Path(name).name for name in names) or "the command line"
     cells = analysis_cells(analysis, target_folder(arguments.flags), only_changed=is_saved(names))
     return write_output(make_text(cells, f"The analysis of {told}"), arguments.flags)

@@ -14,6 +14,7 @@ from gammapy_hli import Analysis
 from gammapy_hli.assistant.cells import analysis_cells
 from gammapy_hli.cli.config import EXAMPLES
 from gammapy_hli.cli.main import main
+from gammapy_hli.engine.models.models_yaml import parse_short
 
 MORE = """\
 steps: [selection, reduction, model, fit, fit@stacked, flux_points, flux_points@high, light_curve, report]
@@ -70,6 +71,19 @@ def test_script_of_a_session_says_what_differs_from_the_defaults_and_reruns_noth
     before = all_states("out/fit")
     run_python("again.py")
     assert all_states("out/fit") == before
+
+
+def test_script_of_a_session_holds_the_model_that_was_made_in_python(place, hli, products):
+    text = Path("sim.yaml").read_text(encoding="utf-8").partition("model:")[0].replace(", fit, flux_points", "")
+    Path("sim.yaml").write_text(text.replace(", model", ""), encoding="utf-8")
+    spectral = {"type": "pl", "index": {"value": 2, "min": 1, "max": 4}, "amplitude": "1e-11 cm-2 s-1 TeV-1"}
+    models = parse_short({"crab": {"spectral": spectral}})
+    Analysis("sim.yaml").select_observations().reduce_data().set_models(models).optimise()
+    assert hli("config", "to-script", "--outdir", "out", "--general.outdir", "out", "-o", "again.py").code == 0
+    wanted = products("out")
+    shutil.rmtree("out")
+    run_python("again.py")
+    assert products("out") == wanted
 
 
 def test_script_for_another_folder_finds_its_inputs(place, hli):
