@@ -58,7 +58,8 @@ class MapsTool(Tool):
             )
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
-        self._dataset = _one_map(inputs["datasets"])
+        self._reductions = inputs["datasets"]
+        self._dataset = _one_map(self._reductions)
         self._fit = inputs.get("fit_result")
         self._nuisances = self._nuisances_of(inputs["datasets"])
 
@@ -79,6 +80,8 @@ class MapsTool(Tool):
         fluxes: dict[str, Any] = {}
         if {"excess", "significance"} & set(self.products):
             maps |= self._excess_maps(fluxes)
+        if "significance" in self.products:
+            maps |= self._off_significance()
         if "residual" in self.products:
             maps |= self._residual_maps()
         if "ts" in self.products:
@@ -109,6 +112,18 @@ class MapsTool(Tool):
         if "significance" not in self.products:
             wanted -= {"significance"}
         return {name: sky_map for name, sky_map in found.items() if name in wanted}
+
+    def _off_significance(self) -> dict[str, Any]:
+        """Significance off the excluded sky; nothing where none was excluded."""
+        from gammapy_hli.engine.estimate.excess_map import estimate_off_significance  # late: loads scipy
+        from gammapy_hli.engine.products.reduction import allowed_sky
+
+        allowed = allowed_sky(self._reductions, self._dataset.geometry)
+        if allowed is None or allowed.all() or not (allowed & self._dataset.safe_image).any():
+            return {}
+        options = {"energy_edges": self.energy_edges, "correlate_off": self.correlate_off}
+        found = estimate_off_significance(self._dataset, self.correlation_radius, allowed, **options)
+        return {"significance_off": found}
 
     def _residual_maps(self) -> dict[str, Any]:
         from gammapy_hli.engine.estimate.residual_map import estimate_residual_maps  # late: loads scipy
@@ -177,11 +192,12 @@ def _one_map(reductions: Any) -> Any:
 
 
 def _numbers(maps: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
-    """Largest and smallest value of each map; None where it has none."""
+    """Largest and smallest value of each map, None where it has none; mean and std off the sources."""
     import numpy as np  # late: help needs none
 
-    known = {name: m.data[np.isfinite(m.data)] for name, m in maps.items()}
-    return {
-        name: {"max": float(values.max()), "min": float(values.min())} if len(values) else {"max": None, "min": None}
-        for name, values in known.items()
-    }
+    numbers: dict[str, dict[str, float | None]] = {}
+    for name, one in maps.items():
+        values = one.data[np.isfinite(one.data)].astype(np.float64)
+        wanted = ("max", "min", "mean", "std") if name == "significance_off" else ("max", "min")
+        numbers[name] = {what: float(getattr(values, what)()) if len(values) else None for what in wanted}
+    return numbers

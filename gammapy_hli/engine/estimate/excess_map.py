@@ -5,7 +5,7 @@ background, the Poisson likelihood ratio for a known one (NUMERICS B.17).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -200,6 +200,36 @@ def estimate_excess_maps(
             values = arrays[name] * flux
             maps[name.replace("excess", "flux")] = SkyMap(disks.geometry, (disks.energy,), values, FLUX_UNIT)
     return maps
+
+
+def estimate_off_significance(
+    dataset: MapDataset,
+    radius: u.Quantity,
+    allowed: NDArray[np.bool_],
+    *,
+    energy_edges: u.Quantity | None = None,
+    correlate_off: bool = True,
+) -> SkyMap:
+    """Significance of the sky outside of the sources alone: what is excluded adds nothing to the disks around it.
+
+    Where the background is right its values are normal with mean 0 and width 1.
+
+    Parameters
+    ----------
+    dataset, radius, energy_edges, correlate_off
+        As in `count_in_disks`.
+    allowed : bool array (ny, nx)
+        Pixels outside of the excluded sky.
+
+    Returns
+    -------
+    SkyMap
+        (bands, ny, nx), nan in pixels that are excluded or not used.
+    """
+    mask = allowed if dataset.mask_fit is None else dataset.mask_fit & allowed
+    outside = replace(dataset, mask_fit=np.broadcast_to(mask, dataset.shape))
+    disks = count_in_disks(outside, radius, energy_edges=energy_edges, correlate_off=correlate_off)
+    return as_maps({"significance": disks.sqrt_ts}, disks.geometry, disks.energy)["significance"]
 
 
 def flux_per_count(dataset: MapDataset, disks: DiskCounts, radius: u.Quantity, spectral: Any) -> Array:

@@ -34,7 +34,7 @@ class SignificanceDistribution:
 
 
 def significance_distribution(
-    sqrt_ts: Array, is_off: NDArray[np.bool_] | None = None, n_bins: int = 80
+    sqrt_ts: Array, is_off: NDArray[np.bool_] | None = None, n_bins: int = 80, sqrt_ts_off: Array | None = None
 ) -> SignificanceDistribution:
     """Histogram and normal fit of a significance map.
 
@@ -45,10 +45,14 @@ def significance_distribution(
     is_off : bool array (ny, nx), optional
         Pixels outside of the excluded sky; all where not given.
     n_bins : int
+    sqrt_ts_off : array (..., ny, nx), optional
+        Significance of the pixels outside, where that is another one: of disks without what is excluded, so that a
+        source does not reach over the border (`estimate_off_significance`). nan elsewhere.
     """
     finite = np.isfinite(sqrt_ts)
-    chosen = finite if is_off is None else finite & is_off
-    values, off = sqrt_ts[finite], sqrt_ts[chosen]
+    values, outside = sqrt_ts[finite], sqrt_ts if sqrt_ts_off is None else sqrt_ts_off
+    chosen = np.isfinite(outside)
+    off = outside[chosen if is_off is None else chosen & is_off]
     low, high = (float(values.min()), float(values.max())) if values.size else (-5.0, 5.0)
     edges = np.linspace(min(low, -5.0), max(high, 5.0), n_bins + 1)
     mean, std = (float(off.mean()), float(off.std())) if off.size else (math.nan, math.nan)

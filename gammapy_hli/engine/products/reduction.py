@@ -18,7 +18,9 @@ from gammapy_hli.engine.datasets.datasets_yaml import FILE_NAME, read_datasets, 
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.ogip import write_ogip
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
+from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.sky_map import SkyMap
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.stats.significance import significance_cash, significance_wstat
 
 INFO_FILE = "info.ecsv"
@@ -186,6 +188,16 @@ class Reduction(Summary):
 def all_datasets(given: Iterable[Any]) -> tuple[Any, ...]:
     """The datasets of one reduction, or of several in their order."""
     return tuple(dataset for item in given for dataset in (item if isinstance(item, Reduction) else (item,)))
+
+
+def allowed_sky(given: Iterable[Any], geometry: WcsGeometry) -> np.ndarray | None:
+    """Pixels of a map that no reduction excluded, bool (ny, nx); None where nothing was."""
+    reductions = [given] if isinstance(given, Reduction) else [item for item in given if isinstance(item, Reduction)]
+    masks = [one.exclusion for one in reductions if one.exclusion is not None]
+    if not masks:
+        return None
+    on_map = [ExclusionMask(mask.data, mask.geometry.to_wcs()).on(geometry) for mask in masks]
+    return np.asarray(np.logical_and.reduce(on_map))
 
 
 def run_numbers(dataset: SpectrumDataset | MapDataset) -> dict[str, Any]:

@@ -47,6 +47,9 @@ def distribution_of(
     allowed = view.allowed if layers.geometry.same_as(view.geometry) else None
     low, high = (np.floor(np.nanmin(image) / BIN), np.ceil(np.nanmax(image) / BIN))
     n_bins = int(np.clip(max(high * BIN, 5.0) / BIN - min(low * BIN, -5.0) / BIN, 50, 4000))
+    outside = layers.image("significance_off") if name == "significance" else None
+    if outside is not None and np.isfinite(outside).any():
+        return significance_distribution(image, None, n_bins, outside), True
     if allowed is not None and not (allowed & np.isfinite(image)).any():
         allowed = None
     return significance_distribution(image, allowed, n_bins), allowed is not None

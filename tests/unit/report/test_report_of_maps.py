@@ -255,3 +255,11 @@ def test_source_off_the_map_is_not_drawn(stacked):
     material = Material(reductions={"reduction": stacked.reduction}, models={"model": models})
     assert material.map_views[0].sources == ()
     assert "Sky map" in page_text(material)
+
+
+def test_the_distribution_off_the_exclusion_is_that_of_its_own_map(whole, maps):
+    off = np.full(maps["significance"].data.shape, np.nan)
+    off[..., :5, :] = 0.7
+    layers = MapSet({**maps.maps, "significance_off": maps["significance"].with_data(off)}, {})
+    text = page_text(replace(whole, maps={"maps": layers}))
+    assert "Mean 0.70 and width 0.00 off the exclusion." in text

@@ -8,7 +8,11 @@ import pytest
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDatasetOnOff
-from gammapy_hli.engine.estimate.excess_map import count_in_disks, estimate_excess_maps
+from gammapy_hli.engine.estimate.excess_map import (
+    count_in_disks,
+    estimate_excess_maps,
+    estimate_off_significance,
+)
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 from gammapy_hli.engine.predict.map_total import predict_map
 from gammapy_hli.engine.stats.significance import excess_interval_cash, significance_cash, significance_wstat
@@ -130,3 +134,18 @@ def test_mistakes_are_explained(make_map, ring):
         estimate_excess_maps(replace(ring, counts_off=None), RADIUS)
     with pytest.raises(InputError, match="'toy' has no exposure"):
         estimate_excess_maps(make_map(exposure=None), RADIUS, spectral=make_spectrum())
+
+
+def test_what_is_excluded_does_not_reach_over_its_border(make_map):
+    counts = np.full((3, 40, 50), 20.0)
+    counts[:, 18:22, 23:27] += 500
+    dataset = make_map(counts=counts, level=20.0)
+    allowed = np.ones((40, 50), dtype=bool)
+    allowed[18:22, 23:27] = False
+    off = estimate_off_significance(dataset, RADIUS, allowed).data[0]
+    np.testing.assert_allclose(off[allowed], 0, atol=1e-4)  # counts and background are equal, but for rounding
+    assert np.isnan(off[~allowed]).all()
+    everywhere = estimate_excess_maps(dataset, RADIUS)["significance"].data[0]
+    assert everywhere[allowed].max() > 20  # from disks that reach the source
+    left = replace(dataset, mask_fit=np.broadcast_to(np.arange(50) < 30, counts.shape))
+    assert np.isnan(estimate_off_significance(left, RADIUS, allowed).data[0, :, 30:]).all()
