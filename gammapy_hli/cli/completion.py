@@ -74,7 +74,7 @@ def options_of(command: str) -> list[str]:
                 "prov": [*flags_of_actions()], "info": ["--json"],
                 "demo": ["--outdir", "--seed", "--quiet"]}.get(command, [])  # fmt: skip
     section = sections.get(command)
-    own = ["--label"] if section else ["--until", "--only"] if command == "run" else []
+    own = ["--label"] if section else ["--from", "--until", "--only"] if command in ("run", "plan") else []
     return [*_run_flags(), *own, *_paths(Analysis, section)]
 
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import traceback as traceback_module
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from gammapy_hli.base.errors import HliError
@@ -62,13 +62,25 @@ def prepare_workers(modules: Sequence[str] = ()) -> None:
     """
     context = _context()
     if context.get_start_method() == "forkserver":
-        from multiprocessing import forkserver  # late: not on every system
+        from multiprocessing import forkserver, resource_tracker  # late: not on every system
 
         own = [
             name for name in sys.modules if name.partition(".")[0] == "gammapy_hli" and name != "gammapy_hli.__main__"
         ]
         context.set_forkserver_preload(sorted({*own, *modules}))
-        forkserver.ensure_running()
+        resource_tracker.ensure_running()  # now: where the server starts it, it lets interrupts through again
+        with _interrupts_held():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """What starts in the block never hears of ctrl-C, which goes to all processes of a terminal; it ends with us."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _context() -> Any:

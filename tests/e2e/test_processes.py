@@ -64,6 +64,46 @@ def test_signal_ends_with_its_exit_code_and_leaves_the_folder_in_order(place, le
     assert "selection      up to date" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("sent", "code", "delay"),
+    [(signal.SIGINT, 130, 0.1), (signal.SIGTERM, 143, 1.0)],
+    ids=["ctrl-C while they start", "SIGTERM while they work"],
+)
+def test_signal_ends_all_processes_at_once(place, leftovers, hli, products, finished_session, sent, code, delay):
+    """Ctrl-C goes to every process of a terminal, SIGTERM to the one that it is sent to."""
+    command = [*COMMAND, "run", "-c", "sim.yaml", "--no-progress", "--n-jobs", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0)
+    wait_for(is_reducing(place), process)
+    time.sleep(delay)
+    is_over = process.poll() is not None
+    begin = time.monotonic()
+    if sent == signal.SIGINT:
+        os.killpg(process.pid, sent)
+    else:
+        process.send_signal(sent)
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - begin < 5
+    assert "Traceback" not in said
+    assert process.returncode in ((code, 0) if is_over else (code,))
+    wait_for_none(process.pid)
+    assert leftovers("out") == []
+    assert (place / "out" / "provenance.json").is_file()
+    assert hli("run", "-c", "sim.yaml", "-q").code == 0
+    assert products("out") == products(finished_session / "out")
+
+
+def wait_for_none(group, limit=5):
+    """Wait until no process of a group is left."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"processes of group {group} are left")
+
+
 def test_killed_run_goes_on_and_gives_equal_bytes(place, leftovers, hli, products, finished_session):
     process = start_slow(place)
     wait_for(is_reducing(place), process)
