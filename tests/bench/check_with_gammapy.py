@@ -6,9 +6,10 @@
 `PYTHON` is the interpreter of an environment with ``gammapy==2.1`` and ``regions<0.12``. Runs the analysis of the
 configuration into a temporary folder and asks gammapy (`gammapy_reads.py`) for predicted counts and statistic of our
 GADF and OGIP datasets with our models files (at the best fit and at given parameters), for the parameters of the
-models files, and for the columns of the flux points. Further cases: the stacked dataset, a background from the
-response files (cash), more spectral models, and a simulated store, which needs no data: without GAMMAPY_DATA it is all
-that is checked. Maps are in check_maps.py: there, files that gammapy wrote are read by us too.
+models files, for the columns of the flux points, and for Fvar and Fpp of a light curve. Further cases: the stacked
+dataset, a background from the response files (cash), more spectral models, and a simulated store, which needs no data:
+without GAMMAPY_DATA it is all that is checked. Maps are in check_maps.py: there, files that gammapy wrote are read by
+us too.
 
 An OGIP response matrix is float32: there, gammapy is compared with our own reading of the same OGIP file, and the
 distance of that to the GADF file is listed besides.
@@ -186,6 +187,25 @@ def prepare(job: Job, config: Path) -> None:
     prepare_analysis(job, f"{config.stem} irf", Analysis(config, cash).run(until="flux_points"))
 
 
+def check_light_curve(job: Job, python: str) -> None:
+    """gammapy reads the files of a light curve in two bands and gives the Fvar and Fpp of their header."""
+    options: dict[str, Any] = {
+        "general.outdir": job.folder / "curve",
+        "steps": ["selection", "reduction", "model", "fit", "light_curve"],
+        "selection": {"datastore": job.folder / "store", "intervals": {"length": "5 min"}},
+        "reduction.on_region": {"circle": {"center": "83.633 deg, 22.0145 deg", "radius": "0.11 deg"}},
+        "model.sources": {"crab": {"spectral": STATED["stated power law"]}},
+        "light_curve.energy_edges": ["0.3 TeV", "1 TeV", "20 TeV"],
+    }
+    Analysis(options).run()
+    files = [str(job.folder / "curve" / "light_curve" / f"crab.{suffix}") for suffix in ("fits", "ecsv")]
+    words = [python, str(HERE / "gammapy_light_curve.py"), *files]
+    found = subprocess.run(words, capture_output=True, text=True)
+    told = found.stdout.split()
+    difference = float(told[-1]) if told and found.returncode == 0 else np.inf
+    job.rows.append(Row("simulated light curve", "Fvar and Fpp, FITS and ECSV", difference, 1e-9, found.stderr[-200:]))
+
+
 def prepare_maps(job: Job, config: Path) -> MapQuestions:
     """Run our analyses of maps and collect the questions."""
     questions = MapQuestions(job.folder)
@@ -278,6 +298,7 @@ def main() -> int:
         simulate_store(job.folder / "store", plan)
         if given.only != "maps":
             prepare(job, given.config.resolve())
+            check_light_curve(job, given.gammapy_python)
         if given.only != "spectra":
             questions = prepare_maps(job, given.map_config.resolve())
         question, answer = job.folder / "job.json", job.folder / "result.json"

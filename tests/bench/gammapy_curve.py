@@ -2,10 +2,12 @@
 
     python gammapy_curve.py OUT.json b [all|errors]                          # case B, needs GAMMAPY_DATA
     python gammapy_curve.py OUT.json read DATASETS.yaml MODELS.yaml SOURCE EDGE EDGE...   # datasets that we wrote
+    python gammapy_curve.py OUT.json spectra DATASETS.yaml MODELS.yaml SOURCE MEMBERS.json
 
 Case B: PKS 2155-304, all runs that point within 2 deg, reduced and fitted by gammapy itself, one flux a run. ``all``
 asks for every optional column (with the scan and the sensitivity, as PERFORMANCE.md does), ``errors`` for asymmetric
-errors and limits: what our light curve holds. `check_curves.py` starts this and compares.
+errors and limits: what our light curve holds. spectra: one joint fit for each list of names of datasets in
+MEMBERS.json. `check_curves.py` starts this and compares.
 """
 
 import json
@@ -58,8 +60,30 @@ def case_b(times: dict[str, float]) -> Datasets:
     return datasets
 
 
+def fit_spectra(datasets: Datasets, models: Models, source: str, members: list[list[str]]) -> dict:
+    """Free parameters of the source with errors for each group of datasets."""
+    numbers = {"value": [], "error": [], "stat": []}
+    for names in members:
+        chosen = Datasets([datasets[name] for name in names])
+        own = models[source].copy(name=source)
+        chosen.models = [own]
+        result = Fit().run(chosen)
+        free = [parameter for parameter in own.parameters if not parameter.frozen]
+        numbers["value"].append([parameter.value for parameter in free])
+        numbers["error"].append([parameter.error for parameter in free])
+        numbers["stat"].append(float(result.total_stat))
+    return numbers
+
+
 def main(out: Path, kind: str, rest: list[str]) -> None:
     times = {"import": time.perf_counter() - START}
+    if kind == "spectra":
+        clock = time.perf_counter()
+        members = json.loads(Path(rest[3]).read_text())
+        numbers = fit_spectra(Datasets.read(rest[0]), Models.read(rest[1]), rest[2], members)
+        times["spectra"] = time.perf_counter() - clock
+        out.write_text(json.dumps({"times_s": times, **numbers}))
+        return
     if kind == "b":
         datasets, source, edges, selection = case_b(times), "pks2155", [1.0, 20.0], (rest or ["all"])[0]
     else:
