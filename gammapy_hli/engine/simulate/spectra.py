@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset, SpectrumDatasetOnOff
+from gammapy_hli.engine.models.nuisance import Nuisance, nuisance_of
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
+from gammapy_hli.engine.predict.calibration import calibrated_flux
 from gammapy_hli.engine.predict.spectrum import response_matrix
 
 Array = NDArray[np.float64]
@@ -24,6 +26,7 @@ def simulate_spectrum_datasets(
     n: int = 1,
     seed: int = 0,
     background: Mapping[str, ArrayLike] | None = None,
+    nuisances: Sequence[Nuisance] = (),
 ) -> Iterator[Datasets]:
     """Give `n` random copies of datasets: Poisson counts around the prediction of models.
 
@@ -42,6 +45,8 @@ def simulate_spectrum_datasets(
         Expected background counts b in the on region by name of the dataset. Without it the datasets' own: the
         background of cash data, alpha counts_off of on/off data (itself a draw, with empty bins: for on/off
         data give a smooth one).
+    nuisances : sequence of Nuisance
+        Norms and energy scales that the instruments have in truth.
 
     Yields
     ------
@@ -55,7 +60,7 @@ def simulate_spectrum_datasets(
     """
     datasets = list(datasets)
     expected = [_expected_background(dataset, background) for dataset in datasets]
-    signal = [_signal(dataset, models) for dataset in datasets]
+    signal = [_signal(dataset, models, nuisance_of(nuisances, dataset.name)) for dataset in datasets]
     for index in range(n):
         streams = [
             np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, j))) for j in range(len(datasets))
@@ -63,13 +68,14 @@ def simulate_spectrum_datasets(
         yield Datasets([_draw(*parts) for parts in zip(streams, datasets, signal, expected, strict=True)])
 
 
-def _signal(dataset: SpectrumDataset, models: Models) -> Array:
+def _signal(dataset: SpectrumDataset, models: Models, nuisance: Nuisance | None = None) -> Array:
     """Predicted gamma rays per reconstructed bin, in all bins, safe or not."""
+    norm, scale = (1.0, 0.0) if nuisance is None else (nuisance.factor, nuisance.scale)
     edges = dataset.energy_true.edges_value("TeV")
     flux = np.zeros(dataset.energy_true.nbin)
     for model in models.for_dataset(dataset.name):
         if isinstance(model, SkyModel):
-            flux += model.spectral.bin_flux(edges, model.spectral.values)
+            flux += calibrated_flux(model.spectral, edges, model.spectral.values, norm, scale)
     return flux @ response_matrix(dataset)
 
 
