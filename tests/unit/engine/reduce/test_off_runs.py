@@ -18,6 +18,7 @@ from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import parse_region, region_center, region_mask
 from gammapy_hli.engine.irf.background import Background2D
+from gammapy_hli.engine.irf.rad_max import RadMax
 from gammapy_hli.engine.reduce.off_runs import OffRuns
 from gammapy_hli.engine.reduce.off_runs_pairs import PairCuts, RunTraits, find_pairs, given_pairs
 from gammapy_hli.engine.reduce.off_runs_place import center_of, misfit, place_region, zenith_angle
@@ -223,6 +224,19 @@ def test_off_counts_of_several_runs_are_summed_and_weighted_by_livetime(make_run
     np.testing.assert_allclose(dataset.acceptance, 1)
     np.testing.assert_allclose(dataset.acceptance_off, 3.5)
     assert dataset.meta["OFF_FROM"] == ["runs 11 12"]
+
+
+def test_a_point_counts_within_the_cut_of_the_run_itself(make_run, responses, plan):
+    energy = Axis.from_energy_bounds("1 TeV", "10 TeV", nbin=2)
+    offset = Axis.from_edges([0, 1, 2] * u.deg, name="offset", interp="lin")
+    cut, other = (RadMax(energy, offset, [[a, a], [b, b]] * u.deg) for a, b in ((0.2, 0.05), (0.4, 0.4)))
+    aeff = replace(responses["aeff"], is_pointlike=True)
+    run = make_run(POINTING, [0.5], [0], aeff=aeff, rad_max=cut)
+    off = make_run(ELSEWHERE, [0.35, 0.35, 0.25, 0.53], [0] * 4, [2, 5, 2, 5], obs_id=11, aeff=aeff, rad_max=other)
+    point = replace(plan, on_region=parse_region({"point": {"center": "83.63 deg, 22.01 deg"}}))
+    dataset = reduce_observation(run, replace(point, background=OffRuns(pairs={7: (off,)})))
+    np.testing.assert_array_equal(dataset.counts, [1, 0])
+    np.testing.assert_array_equal(dataset.counts_off, [1, 1])
 
 
 def test_normalization_by_the_expected_background_is_by_energy(make_run, plan):
