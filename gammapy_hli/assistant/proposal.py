@@ -41,11 +41,12 @@ def possible_kinds(survey: StoreSurvey) -> list[str]:
     return list(KINDS) if has_maps else ["spectrum", "light-curve"]
 
 
-def check_kind(survey: StoreSurvey, kind: str) -> None:
-    """InputError where the responses are not enough for a kind of analysis."""
+def check_kind(survey: StoreSurvey, kind: str) -> str:
+    """The kind of analysis; InputError where the responses are not enough for it."""
     if kind not in possible_kinds(survey):
         lack = "the responses are point-like" if survey.is_pointlike else "not every run has a background and a PSF"
         raise InputError(f"type {kind}: {lack}. Possible are {', '.join(possible_kinds(survey))}")
+    return kind
 
 
 def propose_on_radius(survey: StoreSurvey) -> Choice:

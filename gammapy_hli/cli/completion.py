@@ -9,9 +9,9 @@ from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import COMMANDS, PROGRAM
 from gammapy_hli.cli.arguments import Parser, UsageError, add_run_flags, common_parser, split
 from gammapy_hli.cli.config import ACTIONS
-from gammapy_hli.cli.init import QUESTIONS
 from gammapy_hli.cli.prov import ACTIONS as PROV_ACTIONS
 from gammapy_hli.cli.prov import flags_of_actions
+from gammapy_hli.cli.questions import QUESTIONS
 from gammapy_hli.components.simulation import Simulation
 from gammapy_hli.core.walk import walk
 from gammapy_hli.tools import TOOLS

@@ -56,6 +56,18 @@ def test_answers_on_the_command_line_stand_in_the_file(here, hli):
     assert "room for off regions" not in text  # the reason of a proposal that was not taken
 
 
+def test_options_of_the_configuration_go_into_the_file(here, hli):
+    words = ("--reduction.energy.per_decade", "5", "--fit.stack", "--selection.zenith_max", "45 deg")
+    assert hli("init", "store", "--yes", "-o", "mine.yaml", *words).code == 0
+    analysis = Analysis("mine.yaml")
+    assert (analysis.reduction.energy.per_decade, analysis.fit.stack) == (5, True)
+    assert analysis.selection.stored("zenith_max") == "45 deg"
+    refused = hli("init", "store", "--yes", "-o", "other.yaml", "--fit.stak")
+    assert refused.code == 2
+    assert "unknown key 'fit.stak'. Did you mean 'stack'?" in refused.err
+    assert not Path("other.yaml").exists()
+
+
 def test_every_answer_that_is_missing_is_named_where_nobody_can_be_asked(here, hli):
     refused = hli("init", "--target", "crab", "--type", "map")
     assert refused.code == 2
@@ -79,7 +91,7 @@ def test_every_answer_that_is_missing_is_named_where_nobody_can_be_asked(here, h
         (("--on-radius", "1 TeV"), "--on-radius: '1 TeV' has unit TeV (energy)"),
         (
             ("--energy-min", "9 TeV", "--energy-max", "5 TeV"),
-            "--energy-max: 5 TeV is not above the lowest energy, 9 TeV",
+            "--energy-max: 5 TeV is not above 9 TeV",
         ),
         (("-o", "nowhere/a.yaml"), "there is no folder nowhere"),
         (("--modle", "pl"), "unknown option '--modle'. Did you mean '--model'?"),
