@@ -7,7 +7,6 @@ Everything that is written reads back bitwise.
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from gammapy_hli.base.atomic_write import write_bytes
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.fits_bytes import NUMBER_OF_HDUS, Column, file_bytes, table_bytes
 from gammapy_hli.engine.datasets.meta_table import meta_columns, read_meta
+from gammapy_hli.engine.datasets.own_table import OWN_TABLE, own_table_bytes, read_own_table
 from gammapy_hli.engine.datasets.region_hdu import read_regions
 from gammapy_hli.engine.datasets.region_text import region_from_text, regions_from_text
 from gammapy_hli.engine.datasets.same import Same, region_table, same_axis, same_region, same_regions
@@ -28,7 +28,7 @@ from gammapy_hli.engine.dl3.fits_file import FitsFile
 from gammapy_hli.engine.dl3.gti import Gti, read_gti
 from gammapy_hli.engine.geom.axes import Axis
 
-OWN_TABLE = "HLI_DATASET"
+OWN_READERS = {"REGION": region_from_text, "REGIONS_OFF": regions_from_text}
 COLUMN_PREFIX = {"energy": "E", "energy_true": "ENERGY_TRUE"}
 
 
@@ -74,7 +74,8 @@ def gadf_bytes(dataset: SpectrumDataset) -> bytes:
         parts.append(gti_bytes(dataset.gti))
     if dataset.meta:
         parts.append(table_bytes("META_TABLE", meta_columns(dataset.meta)))
-    parts.append(_own_table(dataset, region.key if region is not None else "", regions_off.key))
+    texts = {"REGION": region.key if region is not None else "", "REGIONS_OFF": regions_off.key}
+    parts.append(own_table_bytes(dataset, texts))
     return file_bytes(parts, {"NAME": dataset.name, "CREATOR": "gammapy_hli"})
 
 
@@ -133,17 +134,6 @@ def _band_columns(axes: list[Axis]) -> list[Column]:
     return columns
 
 
-def _own_table(dataset: SpectrumDataset, region: str, regions_off: str) -> bytes:
-    columns = [
-        Column("NAME", np.array([dataset.name])),
-        Column("LIVETIME", np.array([dataset.livetime.to_value("s")]), "s"),
-        Column("REGION", np.array([region])),
-        Column("REGIONS_OFF", np.array([regions_off])),
-        Column("META", np.array([json.dumps(dict(dataset.meta))])),
-    ]
-    return table_bytes(OWN_TABLE, columns)
-
-
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -170,7 +160,7 @@ def read_gadf(path: Path | str, name: str | None = None) -> SpectrumDataset:
     present = set(file.names())
     energy = _read_axis(file, "COUNTS_BANDS", "energy")
     true = _read_axis(file, "EXPOSURE_BANDS", "energy_true")
-    own = _read_own_table(file) if OWN_TABLE in present else {}
+    own = read_own_table(file.table(OWN_TABLE), OWN_READERS) if OWN_TABLE in present else {}
     gti = read_gti(file.table("GTI")) if "GTI" in present else None
     values: dict[str, Any] = {
         "name": name or own.get("name") or str(file.header(0).get("NAME", Path(path).stem)),
@@ -270,17 +260,3 @@ def _read_one_region(file: FitsFile, present: set[str]) -> Any:
         return None
     regions = read_regions(file.table("COUNTS_REGION"))
     return regions[0] if len(regions) == 1 else None
-
-
-def _read_own_table(file: FitsFile) -> dict[str, Any]:
-    table = file.table(OWN_TABLE)
-    try:
-        return {
-            "name": str(table.raw("NAME")[0]),
-            "livetime": table.floats("LIVETIME", "s")[0] * u.s,
-            "region": region_from_text(str(table.raw("REGION")[0])),
-            "regions_off": regions_from_text(str(table.raw("REGIONS_OFF")[0])),
-            "meta": json.loads(str(table.raw("META")[0])),
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{table.where}: cannot be read ({error}); write the dataset again") from None

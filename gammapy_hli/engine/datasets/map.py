@@ -15,7 +15,7 @@ import numpy as np
 from astropy.units import Quantity
 
 from gammapy_hli.base.summary import Summary
-from gammapy_hli.engine.datasets.info import safe_numbers
+from gammapy_hli.engine.datasets.info import described, number_words, off_numbers, safe_numbers, table_numbers
 from gammapy_hli.engine.datasets.map_cut import cutout, slice_energy
 from gammapy_hli.engine.datasets.map_spectrum import to_spectrum
 from gammapy_hli.engine.datasets.map_sum import resample_energy
@@ -147,34 +147,16 @@ class MapDataset(Summary):
         """
         counts = np.zeros(self.shape, dtype=np.float32) if self.counts is None else self.counts
         safe = safe_numbers(counts.astype(np.float64), self.safe, _float64(self.background))
-        return {
-            "livetime": self.livetime,
-            "n_on": int(counts.sum(dtype=np.float64)),
-            "n_off": None,
-            "n_on_safe": safe.n_on,
-            "n_off_safe": None,
-            "alpha": None,
-            "excess": safe.excess,
-            "sqrt_ts": safe.sqrt_ts,
-            "energy_threshold": self.energy_threshold,
-            "background": safe.background,
-            "statistic": self.statistic,
-        }
+        return table_numbers(self, counts.sum(dtype=np.float64), safe)
 
     def summary(self) -> dict[str, Any]:
         """Plain values for repr and notebooks."""
-        energy, true = self.energy, self.energy_true
-        info = {key: value for key, value in self.info().items() if value is not None}
-        text = {key: f"{value:.6g}" if isinstance(value, float | Quantity) else value for key, value in info.items()}
         parts = ("counts", "exposure", "background", "psf", "edisp", "mask_safe", "mask_fit", "gti")
         return {
             "name": self.name,
-            "observations": ", ".join(map(str, self.obs_ids)) or "unknown",
             "pixels (ny, nx)": f"{self.geometry.shape[0]}, {self.geometry.shape[1]}",
-            "energy": f"{energy.edges[0]:.4g} to {energy.edges[-1]:.4g}, {energy.nbin} bins",
-            "energy_true": f"{true.edges[0]:.4g} to {true.edges[-1]:.4g}, {true.nbin} bins",
-            "safe_bins": f"{int(self.safe.sum())} of {self.safe.size}",
-            **text,
+            **described(self, self.safe),
+            **number_words(self.info()),
             "missing": ", ".join(name for name in parts if getattr(self, name) is None) or "nothing",
         }
 
@@ -279,15 +261,7 @@ class MapDatasetOnOff(MapDataset):
         counts = np.zeros(self.shape) if self.counts is None else self.counts.astype(np.float64)
         alpha = self.alpha.astype(np.float64)
         safe = safe_numbers(counts, self.safe, _float64(self.background), _float64(self.counts_off), alpha)
-        n_off = 0 if self.counts_off is None else int(self.counts_off.sum(dtype=np.float64))
-        return {
-            **super().info(),
-            "n_off": n_off,
-            "n_off_safe": safe.n_off,
-            "alpha": safe.alpha,
-            "excess": safe.excess,
-            "sqrt_ts": safe.sqrt_ts,
-        }
+        return {**super().info(), **off_numbers(self.counts_off, safe)}
 
 
 def _float64(values: np.ndarray | None) -> np.ndarray | None:

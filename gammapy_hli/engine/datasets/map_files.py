@@ -8,6 +8,7 @@ bitwise; masks are images of 0 and 1 of eight bits.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from astropy.io import fits
 from astropy.units import Quantity
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.datasets.fits_bytes import NUMBER_OF_HDUS, Column, table_bytes
-from gammapy_hli.engine.datasets.gadf import OWN_TABLE, gti_bytes
+from gammapy_hli.engine.datasets.fits_bytes import NUMBER_OF_HDUS, table_bytes
+from gammapy_hli.engine.datasets.gadf import gti_bytes
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
 from gammapy_hli.engine.datasets.map_cut import reco_arrays
 from gammapy_hli.engine.datasets.map_read import WHAT, InputMaps
 from gammapy_hli.engine.datasets.meta_table import meta_columns, read_meta
+from gammapy_hli.engine.datasets.own_table import OWN_TABLE, own_table_bytes, read_own_table
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
-from gammapy_hli.engine.dl3.fits_file import FitsTable
 from gammapy_hli.engine.dl3.gti import read_gti
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.map_files import header_of, write_hdus
@@ -63,7 +64,9 @@ def write_map_dataset(dataset: MapDataset, path: Path | str) -> Path:
         hdus.append(_table_hdu(gti_bytes(dataset.gti)))
     if dataset.meta:
         hdus.append(_table_hdu(table_bytes("META_TABLE", meta_columns(dataset.meta))))
-    hdus.append(_table_hdu(_own_table(dataset)))
+    axes = {name: _axis_values(getattr(dataset, name)) for name in ("energy", "energy_true")}
+    texts = {"TYPE": type(dataset).__name__, "AXES": json.dumps(axes)}
+    hdus.append(_table_hdu(own_table_bytes(dataset, texts)))
     cards = {"NAME": dataset.name, "CREATOR": "gammapy_hli", NUMBER_OF_HDUS: 1 + len(hdus)}
     return write_hdus(path, [fits.PrimaryHDU(header=header_of(cards)), *hdus], overwrite=True)
 
@@ -97,20 +100,19 @@ def _table_hdu(content: bytes) -> Any:
     return fits.BinTableHDU.fromstring(content)
 
 
-def _own_table(dataset: MapDataset) -> bytes:
-    axes = {name: getattr(dataset, name) for name in ("energy", "energy_true")}
-    columns = [
-        Column("NAME", np.array([dataset.name])),
-        Column("TYPE", np.array([type(dataset).__name__])),
-        Column("LIVETIME", np.array([dataset.livetime.to_value("s")]), "s"),
-        Column("META", np.array([json.dumps(dict(dataset.meta))])),
-        Column("AXES", np.array([json.dumps({name: _axis_values(axis) for name, axis in axes.items()})])),
-    ]
-    return table_bytes(OWN_TABLE, columns)
-
-
 def _axis_values(axis: Axis) -> dict[str, Any]:
     return {"edges": axis.edges.value.tolist(), "unit": axis.unit.to_string("fits"), "interp": axis.interp}
+
+
+def _read_axes(text: str) -> dict[str, Axis]:
+    """The axes of which there is no image, as `_axis_values` tells them."""
+    return {
+        name: Axis.from_edges(Quantity(axis["edges"], axis["unit"]), name, axis["interp"])
+        for name, axis in json.loads(text).items()
+    }
+
+
+OWN_READERS: dict[str, Callable[[str], Any]] = {"TYPE": str, "AXES": _read_axes}
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def read_map_dataset(path: Path | str, name: str | None = None) -> MapDataset:
     """
     path = Path(path)
     maps = InputMaps(path)
-    own = _read_own_table(path, maps.tables)
+    own = read_own_table(maps.tables[OWN_TABLE], OWN_READERS) if OWN_TABLE in maps else {}
     values = _read_maps(maps, own)
     gti = read_gti(maps.tables["GTI"]) if "GTI" in maps else None
     livetime = own.get("livetime", maps.livetime)
@@ -204,23 +206,3 @@ def _read_edisp(maps: InputMaps, energy: Axis | None) -> EdispKernelMap | EdispM
     if second == "energy":
         return EdispKernelMap(found.geometry, true, axis, found.data, exposure)
     return EdispMigraMap(found.geometry, true, axis, energy or true.renamed("energy"), found.data, exposure)
-
-
-def _read_own_table(path: Path, tables: dict[str, FitsTable]) -> dict[str, Any]:
-    if OWN_TABLE not in tables:
-        return {}
-    table = tables[OWN_TABLE]
-    try:
-        axes = json.loads(str(table.raw("AXES")[0]))
-        return {
-            "name": str(table.raw("NAME")[0]),
-            "type": str(table.raw("TYPE")[0]),
-            "livetime": table.floats("LIVETIME", "s")[0] * u.s,
-            "meta": json.loads(str(table.raw("META")[0])),
-            "axes": {
-                name: Axis.from_edges(Quantity(axis["edges"], axis["unit"]), name, axis["interp"])
-                for name, axis in axes.items()
-            },
-        }
-    except (ValueError, KeyError, TypeError, InputError) as error:
-        raise InputError(f"{WHAT} {path}, HDU {OWN_TABLE}: cannot be read ({error}); write the dataset again") from None

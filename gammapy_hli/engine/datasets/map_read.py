@@ -13,7 +13,7 @@ from astropy.units import Quantity
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.fits_bytes import NUMBER_OF_HDUS
-from gammapy_hli.engine.datasets.gadf import OWN_TABLE
+from gammapy_hli.engine.datasets.own_table import OWN_TABLE
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
 from gammapy_hli.engine.dl3.fits_file import FitsTable
 from gammapy_hli.engine.geom.axes import Axis

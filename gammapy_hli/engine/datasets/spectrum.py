@@ -15,7 +15,7 @@ import numpy as np
 from astropy.units import Quantity
 
 from gammapy_hli.base.summary import Summary
-from gammapy_hli.engine.datasets.info import safe_numbers
+from gammapy_hli.engine.datasets.info import described, number_words, off_numbers, safe_numbers, table_numbers
 from gammapy_hli.engine.datasets.region_set import RegionSet
 from gammapy_hli.engine.geom.axes import Axis
 
@@ -116,31 +116,11 @@ class SpectrumDataset(Summary):
             energy_threshold [Quantity], background (safe range), statistic. n_off and alpha are None for cash.
         """
         safe = safe_numbers(self.counts, self.mask_safe, self.background)
-        return {
-            "livetime": self.livetime,
-            "n_on": int(self.counts.sum()),
-            "n_off": None,
-            "n_on_safe": safe.n_on,
-            "n_off_safe": None,
-            "alpha": None,
-            "excess": safe.excess,
-            "sqrt_ts": safe.sqrt_ts,
-            "energy_threshold": self.energy_threshold,
-            "background": safe.background,
-            "statistic": self.statistic,
-        }
+        return table_numbers(self, self.counts.sum(), safe)
 
     def summary(self) -> dict[str, Any]:
         """Plain values for repr and notebooks."""
-        info = {key: value for key, value in self.info().items() if value is not None}
-        energy, true = self.energy, self.energy_true
-        axes = {
-            "energy": f"{energy.edges[0]:.4g} to {energy.edges[-1]:.4g}, {energy.nbin} bins",
-            "energy_true": f"{true.edges[0]:.4g} to {true.edges[-1]:.4g}, {true.nbin} bins",
-            "safe_bins": f"{int(self.mask_safe.sum())} of {energy.nbin}",
-        }
-        text = {key: f"{value:.6g}" if isinstance(value, float | Quantity) else value for key, value in info.items()}
-        return {"name": self.name, "observations": ", ".join(map(str, self.obs_ids)) or "unknown", **axes, **text}
+        return {"name": self.name, **described(self, self.mask_safe), **number_words(self.info())}
 
     def _freeze_array(self, name: str, shape: tuple[int, ...], dtype: type = float) -> None:
         value = getattr(self, name)
@@ -211,12 +191,4 @@ class SpectrumDatasetOnOff(SpectrumDataset):
     def info(self) -> dict[str, Any]:
         """As for SpectrumDataset, with n_off and alpha = sum(alpha n_off) / sum(n_off) of the safe range."""
         safe = safe_numbers(self.counts, self.mask_safe, self.background, self.counts_off, self.alpha)
-        n_off = 0 if self.counts_off is None else int(self.counts_off.sum())
-        return {
-            **super().info(),
-            "n_off": n_off,
-            "n_off_safe": safe.n_off,
-            "alpha": safe.alpha,
-            "excess": safe.excess,
-            "sqrt_ts": safe.sqrt_ts,
-        }
+        return {**super().info(), **off_numbers(self.counts_off, safe)}

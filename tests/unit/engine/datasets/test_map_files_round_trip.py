@@ -13,9 +13,9 @@ from hypothesis.extra.numpy import arrays
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.datasets_yaml import read_dataset, read_datasets, write_datasets
-from gammapy_hli.engine.datasets.gadf import OWN_TABLE
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
 from gammapy_hli.engine.datasets.map_files import read_map_dataset, write_map_dataset
+from gammapy_hli.engine.datasets.own_table import OWN_TABLE
 from gammapy_hli.engine.geom.axes import Axis
 
 KINDS = pytest.mark.parametrize("kind", [MapDataset, MapDatasetOnOff], ids=["cash", "wstat"])
