@@ -35,8 +35,10 @@ class ModelTool(Tool):
             )
 
     def input_files(self, **inputs: Any) -> list[FilePath]:
-        """The models file."""
-        return [self.file] if self.file is not None else []
+        """The models file, and tables that spectra name."""
+        spectra = [model.spectral for model in self.written_models() if model.spectral is not None]
+        files = [path for spectral in spectra for path in spectral.files]
+        return list(dict.fromkeys([*files, *([self.file] if self.file is not None else [])]))
 
     def check_inputs(self) -> None:
         """The model as it is written must be one, and its templates maps; looked at before any step runs."""

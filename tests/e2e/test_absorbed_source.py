@@ -51,6 +51,17 @@ def test_intrinsic_points_stand_beside_the_observed_ones(absorbed, hli):
         assert again.out.count("up to date") >= 5, again.err
 
 
+def test_another_table_in_the_file_makes_the_fit_run_again(absorbed, hli):
+    assert hli("run", "-c", "sim.yaml", "--until", "fit", "--no-progress").code == 0
+    with fits.open("ebl.fits") as hdus:
+        hdus["SPECTRA"].data["INTPSPEC"] = np.sqrt(hdus["SPECTRA"].data["INTPSPEC"])
+        hdus.writeto("ebl.fits", overwrite=True)
+    again = hli("run", "-c", "sim.yaml", "--until", "fit", "--no-progress")
+    lines = {line.split()[0]: line for line in again.out.splitlines() if line}
+    assert "up to date" in lines["reduction"]
+    assert " done" in lines["fit"]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

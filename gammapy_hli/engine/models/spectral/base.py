@@ -6,6 +6,7 @@ in the kernels are float64 in TeV, cm, s; Quantities stand only in the methods a
 
 import copy
 import math
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import astropy.units as u
@@ -167,6 +168,12 @@ class SpectralModel(Summary):
     def options(self) -> dict[str, Any]:
         """What the model is made of besides its parameters, as it stands in files; empty for most."""
         return {}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that the values depend on and that files of the model only name."""
+        nested = (value for value in self.options.values() if isinstance(value, SpectralModel))
+        return tuple(path for model in nested for path in model.files)
 
     def compile(self, edges: FloatArray, energy_power: int = 0) -> CompiledSpectrum:
         """The model bound to adjacent bins, for thousands of evaluations.

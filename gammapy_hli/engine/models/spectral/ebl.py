@@ -1,5 +1,7 @@
 """Absorption of gamma rays by the extragalactic background light, a factor on the spectrum of a source."""
 
+import os
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -64,6 +66,12 @@ class EBLAbsorptionNormSpectralModel(SpectralModel):
             "param": {"data": table.redshift.tolist(), "unit": ""},
             "values": {"data": np.asarray(table.survival).tolist(), "unit": ""},
         }
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The table, where it is a file."""
+        name = self.table.filename
+        return (Path(os.path.expandvars(name)),) if name else ()
 
     def check_values(self) -> None:
         """Raise InputError where the redshift lies outside of the table."""
