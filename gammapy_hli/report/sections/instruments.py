@@ -26,7 +26,9 @@ def instrument_blocks(fit: FitMaterial) -> Iterator[Any]:
     if fit.result.nuisances:
         yield _nuisances(fit)
     if len([instrument for instrument in fit.instruments if instrument.spectra]) > 1:
-        figure = plot_instruments([_bins(instrument, fit) for instrument in fit.instruments if instrument.spectra])
+        figure = plot_instruments(
+            [instrument_bins(instrument, fit) for instrument in fit.instruments if instrument.spectra]
+        )
         text = (
             f"{fit.title.capitalize()}: excess of each instrument over the signal that the fit predicts for it, its "
             "nuisances included; bins that expect less than one count of the source are left out."
@@ -137,7 +139,7 @@ def _sums(instrument: Instrument, fit: FitMaterial) -> list[SummedCounts]:
     return sum_counts(instrument.spectra, result.models, result.energy_range, result.nuisances)
 
 
-def _bins(instrument: Instrument, fit: FitMaterial) -> InstrumentBins:
+def instrument_bins(instrument: Instrument, fit: FitMaterial) -> InstrumentBins:
     sums: Sequence[SummedCounts] = _sums(instrument, fit)
     parts = []
     for each in sums:
