@@ -10,6 +10,7 @@ from gammapy_hli.base.errors import ConfigError, InputError, ItemError, NothingS
 from gammapy_hli.components.background.background import Background
 from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.components.map_geometry import MapGeometry
+from gammapy_hli.components.run_groups import RunGroups
 from gammapy_hli.components.safe_mask import SafeMask
 from gammapy_hli.components.sky import make_region
 from gammapy_hli.core.component import Slot
@@ -39,6 +40,11 @@ class ReductionTool(Tool):
         MapGeometry, optional=True, help="The sky that the maps cover; images and maps need it.", level="basic"
     )
     stack = Bool(True, help="Images and maps: add all runs into one dataset; false keeps one a run.", level="basic")
+    group = Slot(
+        RunGroups,
+        optional=True,
+        help="Images and maps that are stacked: a sum for each group of runs, for a joint fit.",
+    )
     offset_max = Quantity(
         "2.5 deg", unit="deg", above="0 deg", help="Images and maps: half width of the part that a run adds."
     )
@@ -108,6 +114,9 @@ class ReductionTool(Tool):
             )
         yield from self._check_search(chosen)
         yield from self._check_overlap()
+        if self.group is not None and (self.stored("type") == "spectrum" or not self.stored("stack")):
+            name = "type" if self.stored("type") == "spectrum" else "stack"
+            yield self.problem("group", f"adds images or maps, but {self.dotted_path}.{name} is {self.place_of(name)}")
         if "bkg-peak" in self.safe_mask.stored("methods") and chosen is None:
             yield self.safe_mask.problem(
                 "methods",
@@ -174,6 +183,9 @@ class ReductionTool(Tool):
         chosen = self.background.chosen("method")
         if chosen is not None:
             chosen.check_inputs(self._open_store)
+        store = None if self.group is None else self._open_store()
+        if self.group is not None and store is not None:
+            self.group.check_column(store)
 
     def _open_store(self) -> Any:
         """The data store that the runs come from; None where no selection tells."""
@@ -197,7 +209,17 @@ class ReductionTool(Tool):
         self._search_facts: dict[str, Any] = {}
         for sentence in self._exclusion_oddities():
             self._context.logger.warning(sentence)
-        self._stacker = self._plan.stacker() if self.type != "spectrum" and self.stack else None
+        self._stacker = self._empty_sum()
+
+    def _empty_sum(self) -> Any:
+        """What adds up maps, of groups where there are some; None where each run keeps its dataset."""
+        if self.type == "spectrum" or not self.stack:
+            return None
+        if self.group is None:
+            return self._plan.stacker()
+        from gammapy_hli.engine.datasets.grouped_stack import GroupedStacker  # late: loads numpy and astropy
+
+        return GroupedStacker(self.group.groups(self._observations), self._plan.stacker)
 
     def _for_runs(self, plan: Any, observations: Any) -> Any:
         """The plan with a background method that knows the runs, where it needs to."""
@@ -320,7 +342,8 @@ class ReductionTool(Tool):
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
 
         if self._stacker is not None:
-            datasets, facts = [self._stacker.result(self.label or "stacked")], self._facts
+            name, facts = self.label or "stacked", self._facts
+            datasets = [self._stacker.result(name)] if self.group is None else self._stacker.results(name)
         else:
             # what is kept of a run has no label: the same work under two labels is the same work
             datasets = [replace(dataset, name=self._labelled(dataset.name)) for dataset in self._datasets]

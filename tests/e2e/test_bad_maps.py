@@ -221,6 +221,24 @@ def test_single_maps_fit_jointly_and_as_their_sum(maps, hli):
     assert stacked["parameters"]["stacked-bkg.spectral.norm"]["value"] == pytest.approx(1, abs=0.1)
 
 
+def test_groups_of_runs_are_summed_and_fitted_jointly(maps, hli):
+    maps(
+        "reduction: {group: {column: OBS_ID, edges: [1, 3, 4]}}\nfit@sum: {stack: true}\nsteps: [selection, reduction, "
+        "model, fit, fit@sum]"
+    )
+    assert hli(*RUN).code == 0
+    assert Path("out/reduction/stacked-1-3.fits").is_file()
+    joint, stacked = summary()["fit"], summary()["fit@sum"]
+    assert joint["parameters"].keys() - stacked["parameters"].keys() == {
+        "stacked-1-3-bkg.spectral.norm",
+        "stacked-3-4-bkg.spectral.norm",
+    }
+    maps("reduction: {group: {column: TELSCOP}}")
+    said = hli(*RUN)
+    assert said.code == 2
+    assert "reduction.group.column: no column 'TELSCOP' to group runs by. Did you mean 'TELESCOP'?" in said.err
+
+
 def test_the_search_for_significant_sky_finds_the_source(maps, hli):
     search = "exclusion: {regions: [], from_significance: {threshold: 5, radius: 0.1 deg}}"
     maps(f"reduction: {{type: image, background: {{method: ring, ring: {{inner_radius: 0.3 deg}}, {search}}}}}")
