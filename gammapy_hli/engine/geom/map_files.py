@@ -30,6 +30,8 @@ from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 BOOL = "HLI_BOOL"  # keyword of images of 0 and 1 that were true and false
 FERMI_UNIT = "cm-2 s-1 MeV-1 sr-1"  # of diffuse models that state none
+_BLOCK = 2880
+_PLAIN = ("u1", "i2", "i4", "i8", "f4", "f8")  # types of images without scaling
 _COLUMNS = {"energy": "E"}  # axes whose edge columns have another name than the axis
 _NAMES = {"E": "energy", "ENERGY": "energy", "THETA": "rad"}
 
@@ -138,10 +140,23 @@ def _write_each(stream: Any, hdus: Iterable[Any]) -> None:
                 raise ValueError(f"HDU {number} of the file is a primary one; name that map first, or not PRIMARY")
             stream.write(_hdu_bytes([hdu]))
             continue
-        first = _hdu_bytes([fits.PrimaryHDU()])
         if number == 0:
-            stream.write(first)
-        stream.write(memoryview(_hdu_bytes([fits.PrimaryHDU(), hdu]))[len(first) :])
+            stream.write(_hdu_bytes([fits.PrimaryHDU()]))
+        for part in _extension_parts(hdu):
+            stream.write(part)
+
+
+def _extension_parts(hdu: Any) -> list[Any]:
+    """Header and data of an extension; a plain image or table without going through all that astropy looks at."""
+    if isinstance(hdu, fits.ImageHDU) and hdu.data is not None and hdu.data.dtype.str[1:] in _PLAIN:
+        plain = np.ascontiguousarray(hdu.data, dtype=hdu.data.dtype.newbyteorder(">"))
+    elif isinstance(hdu, fits.BinTableHDU) and set(hdu.columns.formats) <= {"K", "D"}:
+        rows = hdu.data.view(np.ndarray)
+        plain = rows.astype(rows.dtype.newbyteorder(">"))
+    else:
+        first = _hdu_bytes([fits.PrimaryHDU()])
+        return [memoryview(_hdu_bytes([fits.PrimaryHDU(), hdu]))[len(first) :]]
+    return [hdu.header.tostring().encode("ascii"), plain.tobytes(), bytes(-plain.nbytes % _BLOCK)]
 
 
 def _hdu_bytes(hdus: list[Any]) -> Any:
