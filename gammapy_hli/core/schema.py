@@ -97,7 +97,7 @@ def _member(
         tag = member.component.__name__
         if tag not in definitions:
             definitions[tag] = _section(member.component, {}, definitions, depth)
-        schema = {"$ref": f"#/$defs/{tag}"}
+        schema: dict[str, Any] = {"$ref": f"#/$defs/{tag}"}
     elif isinstance(member, Slot):
         schema = _section(member.component, nest(overlay(member.defaults, inside)), definitions, depth)
     elif isinstance(member, Named):
