@@ -127,5 +127,8 @@ def _directions(place: OffPositions) -> tuple[np.ndarray, np.ndarray]:
 
 def center_of(place: OffPositions) -> tuple[float, float]:
     """icrs direction [rad] of the middle of the region."""
+    if place.shape.circle is not None:
+        lon, lat = place.centers()
+        return float(lon[0]), float(lat[0])
     center = place.regions().centers().icrs
     return float(center.ra.rad[0]), float(center.dec.rad[0])
