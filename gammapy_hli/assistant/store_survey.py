@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import astropy.units as u
 import numpy as np
@@ -109,12 +108,6 @@ class StoreSurvey:
     def largest_cut(self, energy_min: float) -> float:
         """Largest cut [deg] above an energy [TeV]; 0 where there is no table of it."""
         return max((cut for edge, cut in self.cuts if edge > energy_min), default=0.0)
-
-
-def stores_below(folder: Path) -> list[Path]:
-    """Folders with an index of HDUs: the folder itself, or those up to two levels below."""
-    found = [path.parent for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}hdu-index.fits*")]
-    return sorted(dict.fromkeys(found))
 
 
 def list_objects(store: DataStore) -> list[Target]:

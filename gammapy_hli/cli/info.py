@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, entry_points, requires, ver
 from pathlib import Path
 from typing import Any
 
+from gammapy_hli.assistant.data_folders import stores_below
 from gammapy_hli.base.atomic_write import json_text
 from gammapy_hli.base.summary import summary_text
 from gammapy_hli.cli import PROGRAM
@@ -93,23 +94,10 @@ def _data() -> Any:
     folder = Path(name)
     if not folder.is_dir():
         return f"{name}: no such folder"
-    stores = sorted(str(path.relative_to(folder)) for path in _stores_below(folder, DEPTH))
+    stores = sorted(str(path.relative_to(folder)) for path in stores_below(folder, DEPTH))
     others = sorted(path.name for path in folder.iterdir() if path.is_dir())
     others = [other for other in others if not any(store.split("/")[0] == other for store in stores)]
     return {"folder": name, "data stores": stores or "none", "other folders": others or "none"}
-
-
-def _stores_below(folder: Path, depth: int) -> list[Path]:
-    """Folders with an index of HDUs; those inside a store are not looked at."""
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError:
-        return []
-    if any(entry.name in ("hdu-index.fits.gz", "hdu-index.fits") for entry in entries):
-        return [folder]
-    if depth == 0:
-        return []
-    return [found for entry in entries if entry.is_dir() for found in _stores_below(entry, depth - 1)]
 
 
 def _plugins() -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gammapy_hli.analysis import Analysis
+from gammapy_hli.assistant.data_folders import stores_below
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_parser, split
@@ -67,11 +68,11 @@ def _parser() -> Parser:
 def _look(asker: Asker) -> tuple[str, Any]:
     """The data store as it was named, and what it holds at the target."""
     from gammapy_hli.assistant.first_config import found_text  # late: these load numpy and astropy
-    from gammapy_hli.assistant.store_survey import find_target, list_objects, stores_below, survey
+    from gammapy_hli.assistant.store_survey import find_target, list_objects, survey
     from gammapy_hli.core.scalar_traits import expand_path
     from gammapy_hli.engine.dl3.store import DataStore
 
-    here = stores_below(Path())
+    here = stores_below(Path(), 2)
     folder = str(here[0]) if len(here) == 1 else None
     why = "the only one here" if folder else _listed("the folder of hdu-index.fits.gz", [str(path) for path in here])
     written, store = asker.settle(
