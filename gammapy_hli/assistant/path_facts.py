@@ -22,6 +22,7 @@ from gammapy_hli.run.manifest import MANIFEST
 
 MOST_RUNS = 200  # whose event headers are read
 MOST_TARGETS = 12
+SIMULATION = "simulation.yaml"
 Facts = tuple[str, dict[str, Any]]
 
 
@@ -52,7 +53,7 @@ def path_facts(path: Path) -> Facts:
 
 def _folder(path: Path) -> Facts:
     if any((path / f"hdu-index{ending}").is_file() for ending in INDEX_SUFFIXES):
-        return "data store", store_facts(DataStore.open(path))
+        return "data store", store_facts(DataStore.open(path)) | _simulated(path)
     if any(path.glob(f"*/{MANIFEST}")):
         return "outdir", _session(path)
     found = sorted(entry.name for entry in path.iterdir())
@@ -88,6 +89,16 @@ def store_facts(store: DataStore) -> dict[str, Any]:
             str(obs_ids[row]): words for row, words in itertools.islice(runs.unreadable.items(), 5)
         }
     return facts
+
+
+def _simulated(folder: Path) -> dict[str, str]:
+    """Where a simulated store says what it was drawn from, and with which seed."""
+    recipe = folder / SIMULATION
+    if not recipe.is_file():
+        return {}
+    plain = read_yaml(recipe).plain()
+    seed = plain.get("seed") if isinstance(plain, dict) else None
+    return {"simulated": f"seed {seed}; {SIMULATION} makes it again"}
 
 
 def _header(store: DataStore, obs_id: int) -> Mapping[str, Any]:

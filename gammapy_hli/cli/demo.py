@@ -12,7 +12,7 @@ from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError, color, common_parser, split
 from gammapy_hli.cli.chain import outcome
 from gammapy_hli.cli.demo_recipes import RECIPES, Recipe
-from gammapy_hli.cli.simulate import runs_of
+from gammapy_hli.cli.simulate import RECIPE, make_store, recipe_text, runs_of
 from gammapy_hli.components.simulation import Simulation
 
 STORE = "store"
@@ -74,18 +74,12 @@ def _run(recipe: Recipe, folder: Path, seed: int, quiet: bool, n_jobs: int) -> i
 
 def _simulate(folder: Path, simulation: Simulation, logger: Any, run_map: Any) -> None:
     """Make the store, unless the same one is there."""
-    from gammapy_hli.base.atomic_write import write_text  # late: help needs none of these
-    from gammapy_hli.core.effective import effective_yaml
-    from gammapy_hli.engine.simulate.store import simulate_store
-
-    recipe, text = folder / "simulation.yaml", effective_yaml(simulation, comments=False)
-    if recipe.exists() and recipe.read_text(encoding="utf-8") == text:
+    recipe = folder / RECIPE
+    if recipe.exists() and recipe.read_text(encoding="utf-8") == recipe_text(simulation):
         logger.info("the simulated store is there already: %s", folder)
         return
     logger.info("simulating %d runs of %s into %s", simulation.n_runs, simulation.livetime, folder)
-    recipe.unlink(missing_ok=True)
-    simulate_store(folder, simulation.plan(), overwrite=True, run_map=run_map)
-    write_text(recipe, text)
+    make_store(folder, simulation, run_map, overwrite=True)
 
 
 def truth_table(analysis: Any, truth: Any) -> str:

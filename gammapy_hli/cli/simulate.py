@@ -1,13 +1,18 @@
 """``gammapy-hli simulate FOLDER``: a small simulated DL3 store."""
 
+from pathlib import Path
 from typing import Any
 
+from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError, common_parser, split
 from gammapy_hli.components.simulation import Simulation
+from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.help_text import help_text
 from gammapy_hli.core.resolve import resolve
 from gammapy_hli.core.sources import CommandLine, FileSource, Source
+
+RECIPE = "simulation.yaml"
 
 
 def main(argv: list[str]) -> int:
@@ -28,11 +33,24 @@ def main(argv: list[str]) -> int:
         raise UsageError("no folder for the store.", f"Write e.g. {PROGRAM} simulate my-store --n_runs 4")
     sources: list[Source] = [*(FileSource(path) for path in flags.config), CommandLine(arguments.options)]
     simulation = resolve(Simulation, sources, complete=True).build()
+    print(make_store(Path(arguments.words[0]), simulation, runs_of(flags.n_jobs), overwrite=flags.overwrite))
+    return 0
+
+
+def make_store(folder: Path, simulation: Simulation, run_map: Any, *, overwrite: bool) -> Any:
+    """Make a store, and beside it ``simulation.yaml``: the options, seed included, that make the same store again."""
     from gammapy_hli.engine.simulate.store import simulate_store  # late: loads numpy and astropy
 
-    run_map = runs_of(flags.n_jobs)
-    print(simulate_store(arguments.words[0], simulation.plan(), overwrite=flags.overwrite, run_map=run_map))
-    return 0
+    if overwrite:
+        (folder / RECIPE).unlink(missing_ok=True)  # an interrupted store must not look like a whole one
+    made = simulate_store(folder, simulation.plan(), overwrite=overwrite, run_map=run_map)
+    write_text(folder / RECIPE, recipe_text(simulation))
+    return made
+
+
+def recipe_text(simulation: Simulation) -> str:
+    """The options of a simulation in force, as ``simulation.yaml`` holds them."""
+    return effective_yaml(simulation, comments=False)
 
 
 def runs_of(n_jobs: int) -> Any:

@@ -32,6 +32,17 @@ def test_store_is_described(hli, simulated_store):
     assert facts["kind"].startswith("full-enclosure")
     assert sum(int(words.split()[0]) for words in facts["targets"].values()) == 3
     assert facts["livetime"] == "0.4 h"
+    assert facts["simulated"] == "seed 3; simulation.yaml makes it again"
+
+
+def test_simulated_store_is_made_again_byte_by_byte(hli, simulated_store, tmp_path):
+    """The options in force stand beside the store, with the seed."""
+    outcome = hli("simulate", tmp_path / "again", "-c", simulated_store / "simulation.yaml")
+    assert outcome.code == 0, outcome.err
+    files = {path.relative_to(simulated_store) for path in simulated_store.rglob("*") if path.is_file()}
+    assert len(files) == 3 + 4
+    for name in files:
+        assert (tmp_path / "again" / name).read_bytes() == (simulated_store / name).read_bytes(), name
 
 
 KINDS = {
