@@ -1,6 +1,6 @@
 """The likelihood of datasets under models as a pure function of the free parameters. Made by compile.py beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,7 +193,9 @@ class Likelihood(Summary):
 
     def stat_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """The statistic and its derivatives to the free parameters, (n_free,)."""
-        values = self.parameters.fill(np.asarray(theta, dtype=float))
+        return self._stat_and_gradient(self.parameters.fill(np.asarray(theta, dtype=float)), self.maps)
+
+    def _stat_and_gradient(self, values: Array, maps: Sequence[MapTerm]) -> tuple[float, Array]:
         total, slopes = self.prior.stat_and_gradient(values)
         gradient = slopes[self.parameters.free]
         with np.errstate(all="ignore"):
@@ -207,7 +209,7 @@ class Likelihood(Summary):
                 for source, (_, jacobian) in zip(group.sources, folded, strict=True):
                     part = jacobian[source.jacobian_rows] @ (source.matrix @ slope)
                     np.add.at(gradient, source.free_places, part)
-            for term in self.maps:
+            for term in maps:
                 part_stat, slope = term.stat_and_gradient(values, len(gradient))
                 total += part_stat
                 gradient += slope
@@ -233,7 +235,8 @@ class Likelihood(Summary):
         """Second derivatives of the statistic, (n_free, n_free): differences of the analytic gradient.
 
         Central ones; across a kink of a spatial parameter the one-sided one that agrees best with the curvature to
-        first order, `gauss_newton`.
+        first order, `gauss_newton`. Maps that do not depend on a parameter (the norm of the background of another one)
+        are left out: their part of the difference is zero.
         """
         theta = np.asarray(theta, dtype=float)
         diagonal = np.diag(self.gauss_newton(theta))
@@ -243,15 +246,21 @@ class Likelihood(Summary):
         step = np.where(np.isfinite(error) & (error < 10 * own), error, 0.1 * own)
         step *= np.where(self.rough, ROUGH_STEP, DIFFERENCE_STEP)
         lower, upper = self.bounds
-        middle = self.stat_and_gradient(theta)[1] if self.rough.any() else None
+        start = self.parameters.fill(theta)
+        middles: dict[tuple[MapTerm, ...], Array] = {}
         hessian = np.empty((len(theta), len(theta)))
         for k in range(len(theta)):
             high, low = theta.copy(), theta.copy()
             high[k] = min(theta[k] + step[k], upper[k])
             low[k] = max(theta[k] - step[k], lower[k])
-            above, below = self.stat_and_gradient(high)[1], self.stat_and_gradient(low)[1]
+            values = [self.parameters.fill(at) for at in (high, low)]
+            maps = tuple(term for term in self.maps if any(term.depends_on(at != start) for at in values))
+            above, below = (self._stat_and_gradient(at, maps)[1] for at in values)
             hessian[k] = (above - below) / (high[k] - low[k])
-            if middle is not None and self.rough[k] and low[k] < theta[k] < high[k]:
+            if self.rough[k] and low[k] < theta[k] < high[k]:
+                if maps not in middles:
+                    middles[maps] = self._stat_and_gradient(start, maps)[1]
+                middle = middles[maps]
                 sides = (above - middle) / (high[k] - theta[k]), (middle - below) / (theta[k] - low[k])
                 if abs(sides[0][k] - sides[1][k]) > KINK * diagonal[k]:
                     hessian[k] = min(sides, key=lambda side: abs(side[k] - diagonal[k]))

@@ -95,6 +95,17 @@ class MapTerm:
         return self.dataset.statistic == "wstat"
 
     @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """Places of all parameters that the prediction depends on."""
+        found = [place for source in self.sources for place in (source.spectral.places, source.spatial.places)]
+        found += [background.spectral.places for background in self.backgrounds if background.spectral is not None]
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.intp)
+
+    def depends_on(self, changed: Mask) -> bool:
+        """Whether any of the parameters that are marked, (n_parameters,), enters the prediction."""
+        return bool(changed[self._places].any())
+
+    @cached_property
     def view(self) -> MapView:
         """What is evaluated: bins with counts and sums over the others (cash), or all used bins (W)."""
         return self._full if self.is_on_off else self._make_view(self._table & (self._counts_table > 0), True)

@@ -265,6 +265,35 @@ def test_each_dataset_has_its_own_background_model():
         assert 0.5 / np.sqrt(np.sum(datasets[0].counts)) < fitted.error < 0.05
 
 
+def test_second_derivatives_ask_only_the_maps_that_depend_on_a_parameter(monkeypatch):
+    names = ["one", "two", "three"]
+    models = Models([source(), *(background(name, norm=1.0 + 0.1 * k) for k, name in enumerate(names))])
+    datasets = [filled(make_dataset(name), models, seed) for seed, name in enumerate(names)]
+    likelihood = compile(datasets, models)
+    theta = likelihood.theta0
+    asked = []
+    plain = type(likelihood.maps[0]).stat_and_gradient
+    monkeypatch.setattr(
+        type(likelihood.maps[0]),
+        "stat_and_gradient",
+        lambda term, values, n_free: asked.append(term.name) or plain(term, values, n_free),
+    )
+    hessian = likelihood.hessian(theta)
+    n_shared = len(theta) - len(names)
+    assert len(asked) <= 2 * n_shared * len(names) + 2 * len(names) + len(names)  # both sides, and the middle once
+    step = 1e-4 * likelihood.sizes(theta)
+    for k, name in enumerate(likelihood.free):
+        if likelihood.rough[k]:
+            continue  # of a step that must be larger, see `hessian`
+        sides = [
+            likelihood.stat_and_gradient(theta + sign * step * (np.arange(len(theta)) == k))[1] for sign in (1, -1)
+        ]
+        expected = (sides[0] - sides[1]) / (2 * step[k])
+        keep = ~likelihood.rough
+        scale = np.sqrt(np.diag(hessian)[keep] * hessian[k, k])
+        np.testing.assert_allclose(hessian[k][keep] / scale, expected[keep] / scale, atol=1e-5, err_msg=name)
+
+
 def test_source_counts_in_named_datasets_only():
     datasets = [make_dataset("a"), make_dataset("b")]
     likelihood = compile(datasets, Models([source(datasets_names=["a"]), background("b")]))
