@@ -14,7 +14,10 @@ from gammapy_hli.core.sources import CommandLine, TextSource
 from gammapy_hli.core.walk import walk
 from gammapy_hli.engine.models.catalogue import SPECTRAL
 
-CRAB = "model: {sources: {crab: {spectral: {type: pl}, spatial: {type: point}, temporal: {type: const}}}}"
+CRAB = (
+    "model: {sources: {crab: {spectral: {type: pl}, spatial: {type: point}, temporal: {type: const}}}}\n"
+    "fit: {nuisances: {crab: {norm: 1}}}"
+)
 
 
 def misspell(name, generator):
@@ -33,7 +36,7 @@ def is_suggested(name, wrong, said):
 def wrong_paths(seed):
     """Pairs of a misspelt path and the name that was meant, for all options and parts."""
     generator = random.Random(seed)
-    paths = dict.fromkeys(item.path.replace("<name>", "crab").replace("<source>", "crab") for item in walk(Analysis))
+    paths = dict.fromkeys(re.sub("<[a-z]+>", "crab", item.path) for item in walk(Analysis))
     assert len(paths) > 60
     for path in paths:
         above, _, name = path.rpartition(".")
@@ -51,6 +54,7 @@ def test_one_letter_changed_suggests_the_right_name(seed):
 
 def test_one_letter_changed_raises_in_python():
     analysis = Analysis({"model.sources.crab": {"spectral": "pl", "spatial": "point", "temporal": "const"}})
+    analysis.fit.nuisances["crab"] = {"norm": 1}
     for path, name in wrong_paths(4):
         with pytest.raises(ConfigError) as raised:
             analysis[path] = 1

@@ -15,7 +15,6 @@ from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
 from gammapy_hli.engine.products.fit_result import FitResult
 
-
 NUISANCE = Nuisance(
     "magic",
     ("toy",),
