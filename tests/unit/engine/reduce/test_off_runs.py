@@ -286,7 +286,7 @@ def test_a_run_without_a_pair_or_with_an_empty_one_is_left_out_with_its_reason(m
 def test_the_excess_over_off_runs_is_unbiased(make_run, plan):
     rng = np.random.default_rng(7)
     excess = []
-    for _ in range(150):
+    for _ in range(100):
         events = {}
         for name, mean in (("on", 40.0), ("off", 100.0)):
             n = rng.poisson(mean)
@@ -299,5 +299,5 @@ def test_the_excess_over_off_runs_is_unbiased(make_run, plan):
         off = make_run(ELSEWHERE, *events["off"], obs_id=11, stop=2500.0)
         dataset = reduce_observation(run, replace(plan, background=OffRuns(pairs={7: (off,)})))
         excess.append(float((dataset.counts - dataset.alpha * dataset.counts_off).sum()))
-    assert np.mean(excess) == pytest.approx(12, abs=4 * np.std(excess) / np.sqrt(150))
+    assert np.mean(excess) == pytest.approx(12, abs=4 * np.std(excess) / np.sqrt(100))
     assert np.std(excess) < 8
