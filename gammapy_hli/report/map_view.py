@@ -88,11 +88,14 @@ class MapLayers:
     maps : mapping of str to SkyMap
     radius : Quantity or None
         Of the disk that the maps are sums over.
+    peaks : Table or None
+        Maxima of the significance, where they were looked for.
     """
 
     step: str
     maps: Any
     radius: u.Quantity | None = None
+    peaks: Any = None
 
     def image(self, name: str, band: int = 0) -> Array | None:
         """One band of a map, (ny, nx); None where it is not there."""

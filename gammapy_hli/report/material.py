@@ -196,7 +196,7 @@ class Material:
     def layers_of(self, reduction: str | None) -> tuple[MapLayers, ...]:
         """The maps made from a reduction; for None those whose reduction is not there."""
         return tuple(
-            MapLayers(step, made.maps, self.radii.get(step))
+            MapLayers(step, made.maps, self.radii.get(step), made.peaks)
             for step, made in self.maps.items()
             if self._source_of(step) == reduction and made.maps
         )

@@ -5,7 +5,9 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from gammapy_hli.base.errors import InputError, Problem
+from gammapy_hli.components.peaks import Peaks
 from gammapy_hli.core.chain import steps_of
+from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Choice, Float, List, Quantity, QuantityList
 
@@ -19,10 +21,11 @@ class MapsTool(Tool):
     produces = "maps"
 
     products = List(
-        Choice(("excess", "significance", "residual", "ts")),
+        Choice(("excess", "significance", "residual", "ts", "peaks")),
         ["excess", "significance"],
         unique=True,
-        help="excess (with counts, background, error), significance, ts (with flux); residual of the fitted model.",
+        help="excess (with counts, background, error), significance, ts (with flux); residual of the fitted model; "
+        "peaks: a table of the maxima of ts, or of significance where there is no ts.",
         level="basic",
     )
     correlation_radius = Quantity(
@@ -41,6 +44,7 @@ class MapsTool(Tool):
     n_sigma = Float(1, above=0, help="Confidence of the errors, in sigma.")
     n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.")
     ts_index = Float(2, help="Photon index of the point source that the ts map looks for, and of fluxes of the excess.")
+    peaks = Slot(Peaks)
     flux_maps = Bool(
         True, help="Also files of gammapy's FluxMaps, flux_maps_excess.fits and flux_maps_ts.fits, for these products."
     )
@@ -55,6 +59,12 @@ class MapsTool(Tool):
                 "products",
                 "residual is that of the fitted model, but no fit is in steps",
                 hint="add model and fit to steps, or take it out",
+            )
+        if "peaks" in self.stored("products") and not {"ts", "significance"} & set(self.stored("products")):
+            yield self.problem(
+                "products",
+                f"peaks are those of ts or significance, which are not in {self.place_of('products')}",
+                hint="add ts",
             )
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
@@ -86,7 +96,17 @@ class MapsTool(Tool):
             maps |= self._residual_maps()
         if "ts" in self.products:
             maps |= self._ts_maps(fluxes)
-        return MapSet(maps, _numbers(maps), fluxes)
+        peaks = self._find_peaks(maps) if "peaks" in self.products else None
+        numbers = _numbers(maps)
+        if peaks is not None:
+            numbers["peaks"] = {"n": len(peaks), "max": max(peaks["sqrt_ts"].tolist(), default=None)}
+        return MapSet(maps, numbers, fluxes, peaks)
+
+    def _find_peaks(self, maps: Mapping[str, Any]) -> Any:
+        from gammapy_hli.engine.estimate.detect import find_peaks_in_bands  # late: loads numpy and astropy
+
+        significance = maps["sqrt_ts"] if "sqrt_ts" in maps else maps["significance"]
+        return find_peaks_in_bands(significance, self.peaks.threshold, self.peaks.min_distance)
 
     def _excess_maps(self, fluxes: dict[str, Any]) -> dict[str, Any]:
         """Maps of the excess; its flux maps are added to `fluxes`."""

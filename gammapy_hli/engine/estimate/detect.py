@@ -82,11 +82,35 @@ def find_peaks(sqrt_ts: SkyMap, threshold: float = 5.0, min_distance: u.Quantity
 def peak_table(peaks: tuple[Peak, ...]) -> QTable:
     """Peaks as a table: name, ra, dec, position_err [deg], sqrt_ts."""
     table = QTable()
-    table["name"] = [f"peak-{number}" for number in range(1, len(peaks) + 1)]
+    table["name"] = np.array([f"peak-{number}" for number in range(1, len(peaks) + 1)], dtype=str)
     table["ra"] = [peak.position.ra.deg for peak in peaks] * u.deg
     table["dec"] = [peak.position.dec.deg for peak in peaks] * u.deg
     table["position_err"] = [peak.error.to_value(u.deg) for peak in peaks] * u.deg
-    table["sqrt_ts"] = [peak.significance for peak in peaks]
+    table["sqrt_ts"] = np.array([peak.significance for peak in peaks], dtype=float)
+    return table
+
+
+def find_peaks_in_bands(sqrt_ts: SkyMap, threshold: float = 5.0, min_distance: u.Quantity = 0.1 * u.deg) -> QTable:
+    """Peaks of every energy band as a table, with the edges of the band; see `find_peaks`.
+
+    Parameters
+    ----------
+    sqrt_ts : SkyMap
+        With one axis of energy.
+    threshold : float
+    min_distance : Quantity [deg]
+
+    Returns
+    -------
+    QTable
+        name, ra, dec, position_err [deg], sqrt_ts, e_min, e_max [TeV]; by band, most significant first.
+    """
+    axis = sqrt_ts.axis("energy")
+    edges = axis.edges.to(u.TeV)
+    bands = [find_peaks(sqrt_ts.slice("energy", k, k + 1), threshold, min_distance) for k in range(axis.nbin)]
+    table = peak_table(tuple(peak for band in bands for peak in band))
+    numbers = np.repeat(np.arange(axis.nbin), [len(band) for band in bands])
+    table["e_min"], table["e_max"] = edges[numbers], edges[numbers + 1]
     return table
 
 

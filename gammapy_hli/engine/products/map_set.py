@@ -1,5 +1,6 @@
 """The product of a step that makes maps: named maps and what is read off them, one FITS file a map and maps.yaml."""
 
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 import yaml
+from astropy.table import QTable, Table
 
 from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import InputError
@@ -19,6 +21,7 @@ from gammapy_hli.engine.products.flux_maps import FluxMaps
 
 INDEX_FILE = "maps.yaml"
 FLUX_MAPS = "flux_maps"
+PEAKS_FILE = "peaks.ecsv"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,11 +35,14 @@ class MapSet(Summary):
         Headline numbers, by map or by name.
     flux_maps : mapping of str to FluxMaps
         What was found as norms of a spectrum, by the name of the kind: "excess", "ts".
+    peaks : Table or None
+        Maxima of the significance, where they were looked for, as `find_peaks_in_bands` gives them.
     """
 
     maps: Mapping[str, SkyMap]
     numbers: Mapping[str, Any] = field(default_factory=dict)
     flux_maps: Mapping[str, FluxMaps] = field(default_factory=dict)
+    peaks: Table | None = None
 
     def __post_init__(self) -> None:
         for name in (*self.maps, *self.flux_maps):
@@ -45,7 +51,7 @@ class MapSet(Summary):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (dict(self.maps), dict(self.numbers), dict(self.flux_maps))
+        return type(self), (dict(self.maps), dict(self.numbers), dict(self.flux_maps), self.peaks)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -74,7 +80,8 @@ class MapSet(Summary):
             low, high = (facts[key] for key in ("min", "max"))
             span = "no values" if low is None else f"{low:.5g} to {high:.5g}"
             texts[name] = f"{' x '.join(map(str, sky_map.shape))}, {span} {sky_map.unit}".rstrip()
-        return texts | {f"flux maps of {name}": ", ".join(one.maps) for name, one in self.flux_maps.items()}
+        found = {} if self.peaks is None else {"peaks": len(self.peaks)}
+        return texts | found | {f"flux maps of {name}": ", ".join(one.maps) for name, one in self.flux_maps.items()}
 
     def write(self, folder: Path | str) -> list[Path]:
         """Write ``<name>.fits`` for each map, ``flux_maps_<kind>.fits`` with its model, and maps.yaml.
@@ -101,6 +108,11 @@ class MapSet(Summary):
         }
         if self.flux_maps:
             index[FLUX_MAPS] = [{"name": name, "file": f"{FLUX_MAPS}_{name}.fits"} for name in self.flux_maps]
+        if self.peaks is not None:
+            text = io.StringIO()
+            self.peaks.write(text, format="ascii.ecsv")
+            write_text(folder / PEAKS_FILE, text.getvalue())
+            paths.append(folder / PEAKS_FILE)
         write_text(folder / INDEX_FILE, yaml.safe_dump(index, sort_keys=False, allow_unicode=True))
         return [*paths, folder / INDEX_FILE]
 
@@ -130,4 +142,14 @@ class MapSet(Summary):
             {name: SkyMap.read(file) for name, file in files.items()},
             numbers,
             {name: FluxMaps.read(file) for name, file in fluxes.items()},
+            _read_peaks(Path(folder) / PEAKS_FILE),
         )
+
+
+def _read_peaks(path: Path) -> Table | None:
+    if not path.is_file():
+        return None
+    try:
+        return QTable.read(path, format="ascii.ecsv")
+    except Exception as error:  # astropy raises many kinds
+        raise InputError(f"{path}: cannot be read ({error}); run the maps step again") from None

@@ -24,6 +24,7 @@ from gammapy_hli.report.blocks import FigureBlock, Figures, Section
 from gammapy_hli.report.map_view import MapLayers, MapView, source_outline
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import counted, fixed, superscript, unit_text
+from gammapy_hli.report.sections.peaks import peaks_table
 
 MOST_BANDS = 6
 SMOOTHING = 0.05
@@ -74,7 +75,11 @@ def maps_section(material: Material) -> Section | None:
     figures += [figure for view in material.map_views if (figure := _exposure_figure(view)) is not None]
     if not figures:
         return None
-    return Section("maps", "Sky maps", [Figures(figures)], _intro(material))
+    found: list[tuple[MapLayers, MapView | None]]
+    found = [(layers, view) for view in material.map_views for layers in view.layers]
+    found += [(layers, None) for layers in material.layers_of(None)]
+    tables = [peaks_table(layers, view) for layers, view in found if layers.peaks is not None]
+    return Section("maps", "Sky maps", [Figures(figures), *tables], _intro(material))
 
 
 def _intro(material: Material) -> str:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.table import QTable
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.engine.datasets.datasets import Datasets
@@ -263,3 +264,12 @@ def test_the_distribution_off_the_exclusion_is_that_of_its_own_map(whole, maps):
     layers = MapSet({**maps.maps, "significance_off": maps["significance"].with_data(off)}, {})
     text = page_text(replace(whole, maps={"maps": layers}))
     assert "Mean 0.70 and width 0.00 off the exclusion." in text
+
+
+def test_peaks_are_listed_with_the_nearest_source(whole, maps):
+    ones = {name: [1.0] * u.Unit(unit) for name, unit in (("position_err", "deg"), ("e_min", "TeV"), ("e_max", "TeV"))}
+    place = {"ra": [83.64] * u.deg, "dec": [22.0145] * u.deg}
+    found = MapSet(maps.maps, {}, {}, QTable({"name": ["peak-1"], **place, "sqrt_ts": [12.34], **ones}))
+    text = page_text(replace(whole, maps={"maps": found}))
+    assert "1 peak of the significance" in text
+    assert "peak-1 83.6400 22.0145 1.0000 12.3 1 1 crab, 0.0" in text

@@ -6,7 +6,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.estimate.detect import find_peaks, peak_table
+from gammapy_hli.engine.estimate.detect import find_peaks, find_peaks_in_bands, peak_table
 from gammapy_hli.engine.estimate.significance_distribution import significance_distribution
 from gammapy_hli.engine.estimate.ts_map import estimate_ts_maps
 from gammapy_hli.engine.geom.axes import Axis
@@ -102,3 +102,14 @@ def test_excluded_pixels_and_nan_are_left_out():
 def test_no_pixel_left():
     found = significance_distribution(np.full((3, 3), np.nan))
     assert np.isnan([found.mean, found.std]).all()
+
+
+def test_peaks_of_each_band_have_its_edges(geometry):
+    images = [hills(geometry, *places).data for places in ([(0.3, 0, 9, 0.1)], [(-0.3, 0, 7, 0.1), (0.3, 0, 8, 0.1)])]
+    bands = Axis.from_edges([1, 3, 10] * u.TeV, name="energy")
+    table = find_peaks_in_bands(SkyMap(geometry, (bands,), np.stack(images)), threshold=5)
+    assert table["name"].tolist() == ["peak-1", "peak-2", "peak-3"]
+    assert [round(value) for value in table["sqrt_ts"]] == [9, 8, 7]
+    assert table["e_min"].to_value("TeV").tolist() == [1, 3, 3]
+    assert table["e_max"].to_value("TeV").tolist() == [3, 10, 10]
+    assert len(find_peaks_in_bands(SkyMap(geometry, (bands,), np.stack(images)), threshold=50)) == 0

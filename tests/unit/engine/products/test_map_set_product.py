@@ -4,6 +4,7 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.geom.axes import Axis
@@ -68,4 +69,24 @@ def test_missing_and_damaged_files(maps, tmp_path):
         MapSet.read(tmp_path)
     (tmp_path / "maps.yaml").write_text("maps: 3\n")
     with pytest.raises(InputError, match="expected 'maps', a list"):
+        MapSet.read(tmp_path)
+
+
+@pytest.mark.parametrize("n_peaks", [0, 3])
+def test_peaks_come_back_bitwise(maps, tmp_path, n_peaks):
+    rng = np.random.default_rng(1)
+    table = QTable({"name": np.array([f"peak-{k}" for k in range(n_peaks)], dtype=str)})
+    table["ra"], table["sqrt_ts"] = rng.random(n_peaks) * 360 * u.deg, rng.random(n_peaks) * 10
+    MapSet(maps.maps, {}, {}, table).write(tmp_path)
+    again = MapSet.read(tmp_path).peaks
+    assert again.colnames == table.colnames
+    assert len(again) == n_peaks
+    assert again["ra"].to_value("deg").tobytes() == table["ra"].to_value("deg").tobytes()
+    assert again["sqrt_ts"].tolist() == table["sqrt_ts"].tolist()
+
+
+def test_a_damaged_table_of_peaks_is_told(maps, tmp_path):
+    MapSet(maps.maps, {}, {}, QTable({"ra": [1.0]})).write(tmp_path)
+    (tmp_path / "peaks.ecsv").write_text("# %ECSV 1.0\nnonsense")
+    with pytest.raises(InputError, match=r"peaks\.ecsv: cannot be read"):
         MapSet.read(tmp_path)
