@@ -1,7 +1,8 @@
 """What a data store holds, as far as a proposal needs it: objects, runs at a target, responses; without a catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -118,7 +119,7 @@ def list_objects(store: DataStore) -> list[Target]:
         columns = [index.floats(column, "deg") for column in ("RA_OBJ", "DEC_OBJ")]
         ra, dec = (np.full(len(names), np.nan) if column is None else column for column in columns)
     else:
-        facts = [store.header_facts(obs_id) for obs_id in store.obs_ids[:_MOST_HEADERS]]
+        facts = [_header_facts(store, obs_id) for obs_id in store.obs_ids[:_MOST_HEADERS]]
         names = [str(each.get("OBJECT", "")).strip() for each in facts]
         ra, dec = (np.array([_number(each.get(key)) for each in facts]) for key in ("RA_OBJ", "DEC_OBJ"))
     found = []
@@ -203,6 +204,14 @@ def survey(store: DataStore, target: Target) -> StoreSurvey:
         psf_radius=_psf_radius(first, sample[0][1]),
         offset_max=min(float(area.offset.edges[-1].to_value("deg")) for area in areas if area.offset.nbin > 0),
     )
+
+
+def _header_facts(store: DataStore, obs_id: int) -> Mapping[str, Any]:
+    """Header of the events of a run; empty where the file cannot be read, which the selection tells."""
+    try:
+        return store.header_facts(obs_id)
+    except InputError:
+        return {}
 
 
 def _number(value: object) -> float:

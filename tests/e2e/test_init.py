@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -131,6 +132,22 @@ def test_point_like_responses_and_runs_on_the_source_get_what_fits_them(tmp_path
     assert Analysis("centered.yaml").reduction.background.method == "irf"
     for name in ("narrow", "centered"):
         assert hli("run", "-c", f"{name}.yaml", "-q", "--until", "reduction").code == 0
+
+
+def test_store_without_observation_index_and_with_a_lost_file(tmp_path, simulated_store, hli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(simulated_store, "store")
+    (index,) = Path("store").glob("obs-index*")
+    index.unlink()
+    sorted(Path("store").rglob("*000001*"))[0].unlink()
+    made = hli("init", "store", "--yes")
+    assert made.code == 0
+    assert "crab (2)" in made.err
+    assert "2 runs of SIM-IACT" in made.err
+    Path("empty").mkdir()
+    refused = hli("init", "empty", "--yes")
+    assert refused.code == 2
+    assert "empty: no hdu-index.fits.gz or hdu-index.fits" in refused.err
 
 
 def test_questions_on_a_terminal_are_asked_until_the_answer_is_right(here):
