@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
 
 from gammapy_hli.cli.prov_svg import draw
@@ -62,7 +63,8 @@ def _mermaid(graph: Graph) -> str:
     shapes = {"files": '[("{}")]', "step": '["{}"]', "product": '(["{}"])'}
     lines = ["flowchart TD"]
     for node in graph.nodes:
-        text = "<br>".join(line.replace('"', "#quot;") for line in (f"<b>{node.lines[0]}</b>", *node.lines[1:]))
+        title, *rest = (escape(line, quote=False).replace("#", "#35;").replace('"', "#quot;") for line in node.lines)
+        text = "<br>".join([f"<b>{title}</b>", *rest])
         lines.append(f"  {node.name}{shapes[node.kind].format(text)}:::{node.kind}")
     lines += [f"  {one} --> {other}" for one, other in graph.edges]
     colors = {"files": "#e8eef7,stroke:#5b7aa8", "step": "#fdf1dc,stroke:#c98a1b", "product": "#e6f4ea,stroke:#3c8a52"}
