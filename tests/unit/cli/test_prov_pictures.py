@@ -21,7 +21,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 def graphs(draw):
     """Boxes of some lines, and arrows from earlier to later ones."""
     n = draw(st.integers(1, 12))
-    boxes = [(f"n{k}", draw(st.sampled_from(["files", "step", "product"])), ["x" * draw(st.integers(1, 40))] * draw(st.integers(1, 4))) for k in range(n)]  # fmt: skip  # noqa: E501
+    kinds = st.sampled_from(["files", "step", "product"])
+    lines = st.builds(lambda length, number: ["x" * length] * number, st.integers(1, 40), st.integers(1, 4))
+    boxes = [(f"n{k}", draw(kinds), draw(lines)) for k in range(n)]
     pairs = [(f"n{i}", f"n{j}") for j in range(n) for i in range(j)]
     return boxes, draw(st.lists(st.sampled_from(pairs), unique=True, max_size=20)) if pairs else []
 
