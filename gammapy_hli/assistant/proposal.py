@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gammapy_hli.assistant.store_survey import FIELD, StoreSurvey
-from gammapy_hli.base.errors import InputError
 
 KINDS = ("spectrum", "light-curve", "image", "map")
 MODELS = ("pl", "lp", "ecpl")
@@ -42,10 +41,10 @@ def possible_kinds(survey: StoreSurvey) -> list[str]:
 
 
 def check_kind(survey: StoreSurvey, kind: str) -> str:
-    """The kind of analysis; InputError where the responses are not enough for it."""
+    """The kind of analysis; ValueError where the responses are not enough for it."""
     if kind not in possible_kinds(survey):
         lack = "the responses are point-like" if survey.is_pointlike else "not every run has a background and a PSF"
-        raise InputError(f"type {kind}: {lack}. Possible are {', '.join(possible_kinds(survey))}")
+        raise ValueError(f"type {kind}: {lack}. Possible are {', '.join(possible_kinds(survey))}")
     return kind
 
 

@@ -138,7 +138,7 @@ def find_target(written: str, objects: Sequence[Target]) -> Target:
 
     Raises
     ------
-    InputError
+    ValueError
         It is neither, with what it could be.
     """
     named = [target for target in objects if _folded(target.name) == _folded(written)]
@@ -147,7 +147,7 @@ def find_target(written: str, objects: Sequence[Target]) -> Target:
     for target in named:
         if len(named) == 1 or _folded(target.name) == _folded(written):
             if not target.has_position:
-                raise InputError(
+                raise ValueError(
                     f"target '{target.name}': its files tell no position; give one, \"83.63 deg, 22.01 deg\""
                 )
             return target
@@ -156,7 +156,7 @@ def find_target(written: str, objects: Sequence[Target]) -> Target:
     except ValueError:
         names = [target.name for target in objects]
         listed = f" Objects of the store: {', '.join(names)}." if names else ""
-        raise InputError(
+        raise ValueError(
             f"target '{written}' is no object of the store and no position.{did_you_mean(written, names)}{listed} "
             'A position is written "83.63 deg, 22.01 deg".'
         ) from None

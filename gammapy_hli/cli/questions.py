@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gammapy_hli.base.errors import HliError
+from gammapy_hli.base.errors import HliError, InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError
@@ -68,6 +68,8 @@ class Asker:
         ------
         UsageError
             The answer of a flag is wrong, there is nothing to propose, or the questions were left.
+        InputError
+            What a flag names is not there or cannot be used.
         """
         given = self.given(name)
         if given is not None:
@@ -87,6 +89,8 @@ class Asker:
     def _checked(self, name: str, given: str, check: Check) -> Any:
         try:
             return check(given)
+        except InputError as error:  # the answer is well formed, but what it names cannot be used
+            raise InputError(f"--{name}: {error}") from None
         except (HliError, ValueError) as error:
             raise UsageError(f"--{name}: {_words(error)}") from None
 

@@ -98,9 +98,9 @@ def test_every_answer_that_is_missing_is_named_where_nobody_can_be_asked(here, h
         (("--modle", "pl"), "unknown option '--modle'. Did you mean '--model'?"),
     ],
 )
-def test_wrong_answers_are_exit_2_and_nothing_is_written(here, hli, words, message):
+def test_wrong_answers_are_exit_2_and_missing_inputs_exit_3_and_nothing_is_written(here, hli, words, message):
     refused = hli("init", "--yes", *words)
-    assert refused.code == 2
+    assert refused.code == (3 if "no such folder" in message or "no run at" in message else 2)
     assert message in refused.err
     assert [path.name for path in here.iterdir()] == ["store"]
 
@@ -146,7 +146,7 @@ def test_store_without_observation_index_and_with_a_lost_file(tmp_path, simulate
     assert "2 runs of SIM-IACT" in made.err
     Path("empty").mkdir()
     refused = hli("init", "empty", "--yes")
-    assert refused.code == 2
+    assert refused.code == 3
     assert "empty: no hdu-index.fits.gz or hdu-index.fits" in refused.err
 
 

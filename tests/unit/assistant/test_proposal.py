@@ -7,7 +7,6 @@ import pytest
 
 from gammapy_hli.assistant import proposal
 from gammapy_hli.assistant.store_survey import StoreSurvey, Target, find_target
-from gammapy_hli.base.errors import InputError
 
 SURVEY = StoreSurvey(
     target=Target("crab", 83.63, 22.01, 4),
@@ -75,7 +74,7 @@ def test_runs_without_room_are_left_out_by_the_least_offset():
 def test_maps_need_background_and_psf():
     assert proposal.possible_kinds(SURVEY) == ["spectrum", "light-curve", "image", "map"]
     for changes in ({"is_pointlike": True}, {"kinds": frozenset({"aeff", "edisp", "psf"})}):
-        with pytest.raises(InputError, match=r"type map: .* Possible are spectrum, light-curve"):
+        with pytest.raises(ValueError, match=r"type map: .* Possible are spectrum, light-curve"):
             proposal.check_kind(replace(SURVEY, **changes), "map")
 
 
@@ -111,9 +110,9 @@ def test_target_is_found_by_name_or_position(written):
 
 def test_targets_that_cannot_be_are_told():
     assert find_target("05h34m32s +30d00m52s", OBJECTS).name == "source"
-    with pytest.raises(InputError, match="target 'Survey': its files tell no position; give one"):
+    with pytest.raises(ValueError, match="target 'Survey': its files tell no position; give one"):
         find_target("survey", OBJECTS)
-    with pytest.raises(InputError, match=r"Did you mean 'MSH 15-52'\? Objects of the store: Crab Nebula, MSH 15-52"):
+    with pytest.raises(ValueError, match=r"Did you mean 'MSH 15-52'\? Objects of the store: Crab Nebula, MSH 15-52"):
         find_target("MSH 15-53", OBJECTS)
-    with pytest.raises(InputError, match="is no object of the store and no position"):
+    with pytest.raises(ValueError, match="is no object of the store and no position"):
         find_target("", OBJECTS[:1])
