@@ -98,7 +98,7 @@ def _nuisances(fit: FitMaterial) -> TableBlock:
     for nuisance in fit.result.nuisances:
         for name, parameter in nuisance.named_parameters():
             kind = name.removeprefix(f"{nuisance.name}.")
-            pull, width = _pull(parameter)
+            pull, width = nuisance_pull(parameter)
             cells = [
                 Cell(f"{nuisance.name}, {KINDS[kind]}"),
                 Cell(_prior_text(parameter), is_text=True),
@@ -115,7 +115,8 @@ def _nuisances(fit: FitMaterial) -> TableBlock:
     return TableBlock(head, rows, caption=caption)
 
 
-def _pull(parameter: Parameter) -> tuple[float, float]:
+def nuisance_pull(parameter: Parameter) -> tuple[float, float]:
+    """Distance from the mean of a Gaussian prior, and error, in units of its width; nan where there is none."""
     prior = parameter.prior
     if prior is None or prior.type != "GaussianPrior" or parameter.frozen:
         return np.nan, np.nan

@@ -15,12 +15,14 @@ from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Check, Checks, Section, Text
 from gammapy_hli.report.material import Material
 from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
+from gammapy_hli.report.sections.instruments import nuisance_pull
 from gammapy_hli.report.sections.map_trust import map_checks
 from gammapy_hli.report.sections.overview import LOW_P_VALUE, capital
 
 MANY_OFF = 30
 SAFE_FRACTION = 0.5
 AGREE, DISAGREE = 1.0, 2.0
+FAR_OFF = 2.0
 GOOD, NOTE, BAD = "good", "note", "bad"
 
 VALIDATION = (
@@ -106,6 +108,7 @@ def _fit_checks(material: Material) -> Iterator[Check]:
         if not result.success:
             continue
         yield _covariance_check(result, name)
+        yield from _nuisance_checks(result, name)
         good = result.goodness
         if fit.has_maps:  # most bins of a map hold no count at all: the deviance says nothing there
             continue
@@ -113,6 +116,16 @@ def _fit_checks(material: Material) -> Iterator[Check]:
             chance = f"p = {probability(good.p_value)} (deviance {fixed(good.chi2, 1)}, {good.dof} degrees of freedom)"
             text = f"{name}: the model describes the counts with {chance}. {good.warning}".strip()
             yield Check(_state(good.p_value >= LOW_P_VALUE and not good.warning, NOTE if good.warning else BAD), text)
+
+
+def _nuisance_checks(result: FitResult, name: str) -> Iterator[Check]:
+    """How far the data pull nuisances away from what was known of them."""
+    for nuisance in result.nuisances:
+        for own, parameter in nuisance.named_parameters():
+            pull, _ = nuisance_pull(parameter)
+            if math.isfinite(pull):
+                text = f"{name}: {own} lies {fixed(abs(pull), 1)} σ of its prior away from what was expected."
+                yield Check(_state(abs(pull) < FAR_OFF, NOTE if abs(pull) < 2 * FAR_OFF else BAD), text)
 
 
 def _covariance_check(result: FitResult, name: str) -> Check:

@@ -65,6 +65,7 @@ def test_nuisances_have_prior_value_and_pull(joint):
     assert f"{pull:.2f}".replace("-", "−") in text
     assert "b, energy scale uniform, −0.100 to 0.100" in text
     assert "(held)" in text
+    assert f"b.norm lies {abs(pull):.1f} σ of its prior away" in text
 
 
 def test_headline_numbers_are_those_of_both(joint):
