@@ -140,8 +140,23 @@ SEARCH = {"from_significance": {}}
             {"background": {"method": "ring", "exclusion": {"sources": ["crab"]}}},
             ["exclusion.sources", "but models is null (default)"],
         ),
+        (
+            {
+                "type": "map",
+                "background": {
+                    "method": "fov",
+                    "fov": {"only_inside_mask": True},
+                    "exclusion": {"mask": "m.fits", "regions": ["icrs;circle(1,2,1)"]},
+                },
+            },
+            ["fov.only_inside_mask", "reduction.background.exclusion.regions is set too"],
+        ),
+        (
+            {"type": "map", "background": {"method": "fov", "fov": {"only_inside_mask": True}}},
+            ["fov.only_inside_mask", "but there is no mask"],
+        ),
     ],
-    ids=["spectrum", "no exclusion", "radius", "hysteresis", "no models"],
+    ids=["spectrum", "no exclusion", "radius", "hysteresis", "no models", "mask and regions", "no mask"],
 )
 def test_options_that_conflict_name_both_places(reduction, words):
     (sentence,) = problems(reduction)
