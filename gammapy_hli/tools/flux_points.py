@@ -7,12 +7,12 @@ from typing import Any
 
 from gammapy_hli.base.errors import ConfigError, InputError, Problem
 from gammapy_hli.base.names import slug
-from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Float, Str
 from gammapy_hli.tools.fit_checks import range_problem
+from gammapy_hli.tools.source_choice import source_name
 
 INTRINSIC = "-intrinsic"
 """Ending of the names of files with de-absorbed points."""
@@ -54,7 +54,7 @@ class FluxPointsTool(Tool):
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
         self._fit = inputs["fit_result"]
         self._datasets = inputs["datasets"]
-        self._source = self._source_name(self._fit.models)
+        self._source = source_name(self, self._fit.models)
         self._check_absorption(self._fit.models)
 
     def finish(self) -> Any:
@@ -99,19 +99,6 @@ class FluxPointsTool(Tool):
                 hint=f"write ebl: {{reference: dominguez, redshift: 0.1}} in model.sources.{self._source}.spectral",
             )
             raise ConfigError(problem)
-
-    def _source_name(self, models: Any) -> str:
-        names = [model.name for model in models if hasattr(model, "spatial")]
-        if self.source is None:
-            if len(names) == 1:
-                return names[0]
-            raise InputError(f"flux_points.source: the model has {len(names)} sources ({', '.join(names)}); name one")
-        if self.source not in names:
-            hint = did_you_mean(self.source, names)
-            raise InputError(
-                f"flux_points.source: no source '{self.source}' in the model.{hint} It has: {', '.join(names)}"
-            )
-        return self.source
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.products.flux_points import FluxPoints  # late: loads astropy

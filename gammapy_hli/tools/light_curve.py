@@ -6,7 +6,6 @@ from typing import Any
 
 from gammapy_hli.base.errors import ConfigError, InputError, MissingStepError, Problem
 from gammapy_hli.base.names import slug
-from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.components.folding import FoldingOptions
 from gammapy_hli.components.intervals import asked_grid, edge_problems, range_problems
 from gammapy_hli.components.periodogram import PeriodogramOptions
@@ -15,6 +14,7 @@ from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Choice, Float, List, Quantity, QuantityList, Str, Time
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.tools.kept_spectra import fitted_spectra
+from gammapy_hli.tools.source_choice import source_name
 
 INTERVALS = ("selection", "runs", "nights", "length", "edges", "ranges", "adaptive", "bayesian-blocks")
 GIVEN = ("length", "edges", "ranges")
@@ -102,7 +102,7 @@ class LightCurveTool(Tool):
         self._reductions = tuple(given) if isinstance(given, tuple) else (given,)
         self._datasets = tuple(dataset for reduction in self._reductions for dataset in reduction)
         self._observations = _as_tuple(inputs)
-        self._source = self._source_name(self._fit.models)
+        self._source = source_name(self, self._fit.models)
 
     def finish(self) -> Any:
         from gammapy_hli.engine.estimate.light_curve import estimate_light_curve  # late: loads numpy and astropy
@@ -222,19 +222,6 @@ class LightCurveTool(Tool):
             for number, texts in reasons.items()
             if all(texts)
         }
-
-    def _source_name(self, models: Any) -> str:
-        names = [model.name for model in models if hasattr(model, "spatial")]
-        if self.source is None:
-            if len(names) == 1:
-                return names[0]
-            raise InputError(f"light_curve.source: the model has {len(names)} sources ({', '.join(names)}); name one")
-        if self.source not in names:
-            hint = did_you_mean(self.source, names)
-            raise InputError(
-                f"light_curve.source: no source '{self.source}' in the model.{hint} It has: {', '.join(names)}"
-            )
-        return self.source
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.products.light_curve import LightCurve  # late: loads astropy
