@@ -11,6 +11,7 @@ from gammapy_hli.engine.fit.compile import compile
 from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.region import parse_region
+from gammapy_hli.engine.models.models_yaml import parse_short
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.log_parabola import LogParabolaSpectralModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
@@ -65,5 +66,24 @@ def test_joint_fit_agrees_with_gammapy(datasets, spectrum, start, best, expected
     assert result.stat == pytest.approx(best, rel=1e-6)
     for name, (value, error) in expected.items():
         found = result[f"pks.spectral.{name}"]
+        assert found.value == pytest.approx(value, abs=0.01 * error)
+        assert found.error == pytest.approx(error, rel=0.02)
+
+
+def test_joint_fit_of_an_absorbed_power_law_agrees_with_gammapy(datasets, gammapy_data):
+    if not (gammapy_data / "ebl" / "ebl_dominguez11.fits.gz").is_file():
+        pytest.skip("ebl is not in this copy of the data")
+    ebl = {"reference": "dominguez", "redshift": 0.116}
+    spectrum = {"type": "pl", "index": 2.6, "amplitude": "4e-11 cm-2 s-1 TeV-1", "ebl": ebl}
+    models = parse_short({"pks": {"spectral": spectrum}})
+    likelihood = compile(datasets, models)
+    assert likelihood.stat(likelihood.theta0) == pytest.approx(28623.860038615927, rel=1e-6)
+    result = fit(datasets, models)
+    assert result.stat == pytest.approx(8837.64558708378, rel=1e-6)
+    for name, value, error in (
+        ("index", 2.748218148508573, 0.01670658141301387),
+        ("amplitude", 1.9083747924433425e-10, 3.0697687041379583e-12),
+    ):
+        found = result[f"pks.spectral.model1.{name}"]
         assert found.value == pytest.approx(value, abs=0.01 * error)
         assert found.error == pytest.approx(error, rel=0.02)
