@@ -209,7 +209,7 @@ def _headline(step: str, numbers: dict[str, Any]) -> str:
         )
     if section == "fit" and numbers:
         values = (
-            f"{name.rpartition('.')[2]} {value['value']:.4g} ± {value['error']:.2g}"
+            f"{_short_name(name)} {value['value']:.4g} ± {value['error']:.2g}"
             for name, value in numbers["parameters"].items()
         )
         return ", ".join(values)
@@ -218,6 +218,11 @@ def _headline(step: str, numbers: dict[str, Any]) -> str:
     if section == "light_curve" and numbers:
         return ", ".join(f"{source}: {columns['n_intervals']} intervals" for source, columns in numbers.items())
     return ""
+
+
+def _short_name(parameter: str) -> str:
+    """``index`` for ``crab.spectral.index``; a nuisance keeps the name of its instrument."""
+    return parameter.rpartition(".")[2] if parameter.count(".") > 1 else parameter
 
 
 def _count(values: list[float | None]) -> int:
