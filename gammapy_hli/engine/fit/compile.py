@@ -249,8 +249,8 @@ def _counts_of(statistic: str) -> tuple[str, ...]:
 def _gather(fold: FoldGroup, datasets: Sequence[SpectrumDataset], name: str) -> np.ndarray:
     """One quantity of all bins of a group, (n_bins,); zero where a dataset does not have it."""
     parts = []
-    for number in fold.members:
+    lengths = np.bincount(fold.member, minlength=len(datasets))[list(fold.members)]
+    for number, chosen in zip(fold.members, np.split(fold.bin, np.cumsum(lengths)[:-1]), strict=True):
         values = getattr(datasets[number], name)
-        chosen = fold.bin[fold.member == number]
         parts.append(np.zeros(len(chosen)) if values is None else values[chosen])
     return np.concatenate(parts)
