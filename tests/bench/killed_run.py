@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from itertools import count
 from typing import Any
 
 
@@ -24,6 +25,7 @@ class Calls:
         self.signal = signal.Signals[spec.get("signal", "SIGKILL")]
         self.torn = spec.get("torn", False)
         self.seen: list[str] = []
+        self.numbers = count(1)  # each is given out once, although several threads write files
         self.is_done = False
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -41,7 +43,7 @@ class Calls:
         if not os.path.abspath(path).startswith(self.folder) or self.is_done:
             return
         self.seen.append(f"{name} {os.path.abspath(path)[len(self.folder) :]}")
-        if self.at == len(self.seen):
+        if self.at == next(self.numbers):
             self.is_done = True
             if self.torn and descriptor is not None and self.signal == signal.SIGKILL:
                 os.truncate(f"/proc/self/fd/{descriptor}", os.fstat(descriptor).st_size // 2)
