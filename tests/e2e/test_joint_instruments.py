@@ -2,10 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 
 from gammapy_hli.analysis import Analysis
+from gammapy_hli.base.errors import ConfigError
+from gammapy_hli.engine.estimate.residual_map import estimate_residual_maps
+from gammapy_hli.engine.predict.map_total import predict_map
 from gammapy_hli.engine.products.fit_result import FitResult
 
 CONFIG = """\
@@ -126,12 +130,63 @@ def test_one_run_under_two_labels_is_two_datasets(joint):
     assert [part.name for part in analysis.fit_result.goodness.datasets] == ["one-1", "one-2", "two-1"]
 
 
-def test_a_fit_of_one_instrument_leaves_out_what_it_inherits_for_the_other(joint, hli):
-    text = CONFIG.replace("fit@plain: {nuisances: {two: {norm: null, energy_scale: null}}}",
-                          "fit@plain: {inputs: {datasets: reduction@one}}")  # fmt: skip
+def test_a_fit_of_one_instrument_leaves_out_what_it_inherits_for_the_other(joint):
+    own = {"inputs": {"datasets": "reduction@one"}, "nuisances": {"two": {"norm": {"value": 1}, "energy_scale": 0}}}
+    text = CONFIG.replace("fit@plain: {nuisances: {two: {norm: null, energy_scale: null}}}\n", "")
     (joint / "joint.yaml").write_text(text, encoding="utf-8")
-    assert hli("run", "-c", "joint.yaml", "-q").code == 0
-    assert not FitResult.read(joint / "out" / "fit@plain").nuisances
-    text = text.replace("reduction@one}}", "reduction@one}, nuisances: {tow: {norm: 1}}}")
-    (joint / "joint.yaml").write_text(text, encoding="utf-8")
-    assert "'tow' is neither" in hli("run", "-c", "joint.yaml", "-q").err
+    analysis = Analysis("joint.yaml", {"general.store": False, "fit@plain": {"inputs": own["inputs"]}})
+    assert not analysis.run(until="fit@plain").product_of("fit@plain").nuisances
+    with pytest.raises(ConfigError, match="'two' is neither"):  # named for this fit it is meant
+        Analysis("joint.yaml", {"general.store": False, "fit@plain": own})
+
+
+MIXED = """\
+config_version: 1
+general: {outdir: out}
+steps: [selection@a, reduction@a, selection@b, reduction@b, model, fit, flux_points, maps]
+selection@a: {datastore: store, obs_ids: [1, 2]}
+selection@b: {datastore: store, obs_ids: [3]}
+reduction@a:
+  inputs: {observations: selection@a}
+  type: map
+  geometry: {center: "83.633 deg, 22.0145 deg", width: [1.6 deg, 1.6 deg], pixel: 0.08 deg}
+  energy: {min: 0.5 TeV, max: 10 TeV, nbins: 4}
+  energy_true: {min: 0.25 TeV, max: 20 TeV, per_decade: 10}
+  background: {method: fov, exclusion: {regions: ["icrs;circle(83.633,22.0145,0.4)"]}}
+reduction@b:
+  inputs: {observations: selection@b}
+  on_region: {circle: {center: "83.633 deg, 22.0145 deg", radius: 0.11 deg}}
+model:
+  sources:
+    crab:
+      spectral: {type: lp, amplitude: 1e-11 cm-2 s-1 TeV-1, alpha: 2, beta: 0.2, reference: 1 TeV}
+      spatial: {type: point, lon_0: {value: 83.633 deg, frozen: true}, lat_0: {value: 22.0145 deg, frozen: true}}
+fit:
+  inputs: {datasets: [reduction@a, reduction@b]}
+  nuisances:
+    a: {norm: {prior: {gauss: {mean: 1, sigma: 0.2}}}}
+    b: {energy_scale: {prior: {gauss: {mean: 0, sigma: 0.15}}}}
+flux_points: {energy: {min: 0.5 TeV, max: 10 TeV, nbins: 2}}
+maps: {inputs: {datasets: reduction@a}, products: [residual], flux_maps: false}
+"""
+
+
+def test_a_map_and_a_spectrum_in_one_fit(joint, hli):
+    (joint / "mixed.yaml").write_text(MIXED, encoding="utf-8")
+    assert hli("run", "-c", "mixed.yaml", "-q").code == 0
+    analysis = Analysis.read(joint / "out")
+    result = analysis.fit_result
+    assert result.success
+    assert [nuisance.datasets_names for nuisance in result.nuisances] == [("a",), ("b-3",)]
+    norm = result["a.norm"]
+    assert abs(norm.value - 1) < 3 * norm.error < 0.6
+    # the residual map is that of the prediction with the norm
+    dataset = analysis.product_of("reduction@a").datasets["a"]
+    with_norm, without = (predict_map(dataset, result.models, own) for own in (result.nuisances, ()))
+    assert with_norm.signal.sum() == pytest.approx(norm.value * without.signal.sum())
+    residual = analysis.product_of("maps")["residual_significance"]
+    expected = estimate_residual_maps(dataset, with_norm.npred, analysis.maps.correlation_radius)
+    np.testing.assert_allclose(residual.data, expected["residual_significance"].data, rtol=1e-4, atol=1e-4)
+    points = analysis.product_of("flux_points")
+    assert points.source == "crab"  # the background model of the map is no source
+    assert set(points.datasets) == {"a", "b-3"}
