@@ -76,7 +76,7 @@ def doubling_times(
     """Shortest times in which the flux doubles and halves, from neighboring points: ``dt / log2(f2 / f1)``.
 
     Where several pairs rise alike noise decides which is the shortest: with four pairs of neighbors in one exponential
-    rise it is too short by 1.5 errors on average (tests/bench/check_light_curves.py), with one it is not.
+    rise it is too short by 1.7 errors on average (tests/bench/check_light_curves.py), with one it is not.
 
     Parameters
     ----------
