@@ -111,3 +111,19 @@ def test_the_page_names_the_off_runs_and_those_that_are_shared(paired, hli):
 def test_the_name_of_the_method_is_told_as_it_is_written(paired, hli):
     outcome = hli("config", "check", "sim.yaml", "--reduction.background.method", "reflected")
     assert "Set method: off-runs." in outcome.err
+
+
+def test_selected_runs_do_not_serve_each_other_unless_they_are_named(paired, hli):
+    path = "--reduction.background.off_runs"
+    for options in (("datastore", "null"), ("datastore", "store")):
+        outcome = hli(
+            "run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", f"{path}.{options[0]}", options[1]
+        )
+        assert outcome.code == 3
+        assert "none of 3 runs is selected: 3 in exclude_ids" in outcome.err
+    named = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", f"{path}.datastore", "null",
+                f"{path}.obs_ids", "1", "2", "3")  # fmt: skip
+    assert named.code == 0, named.err
+    used = {dataset.name: dataset.meta["OFF_FROM"][0] for dataset in Analysis.read("out").datasets}
+    assert sorted(used.values()) == ["runs 1", "runs 2", "runs 3"]
+    assert all(off != f"runs {run}" for run, off in used.items())

@@ -73,7 +73,7 @@ class OffRunChoice:
         return tuple(dict.fromkeys((*named, *(self.obs_ids or ()))))
 
     def candidates(self, store: DataStore, selected: Sequence[int]) -> tuple[int, ...]:
-        """Off runs that can be used.
+        """Off runs that can be used, without those that are selected themselves unless they are named.
 
         Raises
         ------
@@ -83,8 +83,7 @@ class OffRunChoice:
         store.check_obs_ids(self.numbers())
         if self.given is not None:
             return self.numbers()
-        taken = () if self.datastore is not None else tuple(selected)
-        outside = tuple(obs_id for obs_id in taken if self.obs_ids is None)
+        outside = tuple(selected) if self.obs_ids is None else ()
         try:
             table = select(store, Selection(obs_ids=self.obs_ids, exclude_ids=outside, columns=self.columns))
         except NothingSelectedError as error:
@@ -146,7 +145,8 @@ class OffRuns:
         """
         store = observations.store if self.choice.datastore is None else DataStore.open(self.choice.datastore)
         runs = read_traits(observations.store, observations.ids)
-        off = read_traits(store, self.choice.candidates(store, observations.ids))
+        is_same = Path(store.name).resolve() == Path(observations.store.name).resolve()
+        off = read_traits(store, self.choice.candidates(store, observations.ids if is_same else ()))
 
         def fits(run: Any, other: Any) -> str:  # the rotation of the field on the sky does not matter for most
             place = place_region(plan.on_region, run.pointing, other.pointing)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
+from numpy.typing import NDArray
 
 from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.store import DataStore
@@ -63,20 +64,41 @@ class PairCuts:
     n_runs: int = 3
     reuse: bool = False
 
-    def fault(self, run: RunTraits, off: RunTraits) -> str:
-        """Kind of the first reason against an off run, '' where there is none."""
-        zenith = abs(run.zenith - off.zenith)
-        if not zenith <= self.zenith_difference_max:
-            return f"differ in zenith by more than {self.zenith_difference_max:g} deg"
-        if self.same_telescopes and run.telescopes and off.telescopes and run.telescopes != off.telescopes:
-            return f"have another number of telescopes than {run.telescopes}"
-        azimuth = abs((run.azimuth - off.azimuth + 180) % 360 - 180)
-        if self.azimuth_difference_max is not None and azimuth > self.azimuth_difference_max:
-            return f"differ in azimuth by more than {self.azimuth_difference_max:g} deg"
-        muons = abs(run.muon_efficiency - off.muon_efficiency) / (0.5 * (run.muon_efficiency + off.muon_efficiency))
-        if self.muon_difference_max is not None and muons > self.muon_difference_max:
-            return f"differ in muon efficiency by more than {self.muon_difference_max:g}"
-        return ""
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the numbers of `faults` mean."""
+        return (
+            "are the run itself",
+            f"differ in zenith by more than {self.zenith_difference_max:g} deg",
+            "have another number of telescopes",
+            f"differ in azimuth by more than {self.azimuth_difference_max or 0:g} deg",
+            f"differ in muon efficiency by more than {self.muon_difference_max or 0:g}",
+        )
+
+    def faults(self, runs: Sequence[RunTraits], off: Sequence[RunTraits]) -> NDArray[np.intp]:
+        """Number in `words` of the first reason against each off run, -1 where there is none, (n_runs, n_off)."""
+
+        def pairs(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            return tuple(np.array([getattr(each, name) for each in side], dtype=float) for side in (runs, off))  # type: ignore[return-value]
+
+        def difference(name: str) -> NDArray[np.float64]:
+            one, two = pairs(name)
+            return np.abs(one[:, None] - two[None, :])
+
+        number, telescopes = difference("obs_id"), difference("telescopes")
+        azimuth = np.abs((difference("azimuth") + 180) % 360 - 180)
+        one, two = pairs("muon_efficiency")
+        muon = difference("muon_efficiency") / (0.5 * (one[:, None] + two[None, :]))
+        none = np.zeros(number.shape, dtype=bool)
+        masks = [
+            number == 0,
+            ~(difference("zenith") <= self.zenith_difference_max),
+            (telescopes > 0) if self.same_telescopes else none,
+            none if self.azimuth_difference_max is None else azimuth > self.azimuth_difference_max,
+            none if self.muon_difference_max is None else muon > self.muon_difference_max,
+        ]
+        found = np.argmax(np.stack([*masks, ~none]), axis=0)
+        return np.where(found == len(masks), -1, found)
 
 
 @dataclass
@@ -96,6 +118,8 @@ class Pairs:
     warnings: list[str] = field(default_factory=list)
 
 
+FORBIDDEN = 1e6
+"""Difference in zenith [deg] that stands for infinity: more than all real ones together."""
 Fits = Callable[[RunTraits, RunTraits], str]
 """(run, off run) -> why the region of the run has no place in the field of the off run, '' where it has one."""
 
@@ -167,9 +191,10 @@ def given_pairs(
                 pairs.warnings.append(f"off run {number} of run {obs_id} is left out: {why}")
                 pairs.reasons[obs_id] = f"no off run is left: {number}: {why}"
                 continue
-            fault = cuts.fault(run, off[number])
-            if fault:
-                pairs.warnings.append(f"off run {number} of run {obs_id}: they {fault} ({_both(run, off[number])})")
+            fault = int(cuts.faults([run], [off[number]])[0, 0])
+            if fault >= 0:
+                words = f"they {cuts.words[fault]} ({_both(run, off[number])})"
+                pairs.warnings.append(f"off run {number} of run {obs_id}: {words}")
             pairs.off.setdefault(obs_id, []).append(number)
             users[number] += 1
     unknown = [str(number) for number in given if number not in runs]
@@ -179,48 +204,75 @@ def given_pairs(
 
 
 def find_pairs(runs: Mapping[int, RunTraits], off: Mapping[int, RunTraits], cuts: PairCuts, fits: Fits) -> Pairs:
-    """For each run the off runs nearest in zenith that pass all cuts; in rounds, so that every run gets its first one
-    before any gets its second.
+    """For each run the off runs nearest in zenith that pass all cuts.
+
+    In rounds, in each of which every run gets one more: such that as many runs as possible get one, with the smallest
+    sum of differences in zenith.
     """
-    faults = {obs_id: Counter[str]() for obs_id in runs}
-    near = []
-    for obs_id, run in runs.items():
-        for number, other in off.items():
-            fault = cuts.fault(run, other) if number != obs_id else "are the run itself"
-            if fault:
-                faults[obs_id][fault] += 1
-            else:
-                near.append((abs(run.zenith - other.zenith), obs_id, number))
-    near.sort()
-    pairs, users, place = Pairs(), Counter[int](), dict[tuple[int, int], str]()
-    for n_wanted in range(1, cuts.n_runs + 1):
-        for _, obs_id, number in near:
-            taken = pairs.off.get(obs_id, [])
-            if len(taken) >= n_wanted or number in taken or (users[number] and not cuts.reuse):
-                continue
-            if (obs_id, number) not in place:
-                place[obs_id, number] = fits(runs[obs_id], off[number])
-            if not place[obs_id, number]:
-                pairs.off.setdefault(obs_id, []).append(number)
-                users[number] += 1
-    for obs_id, run in runs.items():
-        if obs_id not in pairs.off:
-            mine = [(number, place.get((obs_id, number))) for _, on, number in near if on == obs_id]
-            pairs.reasons[obs_id] = _no_pair(run, off, faults[obs_id], mine)
+    search = _Search(list(runs.values()), list(off.values()), cuts, fits)
+    pairs, users = Pairs(), Counter[int]()
+    for _ in range(cuts.n_runs):
+        for row, column in search.next_round():
+            number = search.off[column].obs_id
+            pairs.off.setdefault(search.runs[row].obs_id, []).append(number)
+            users[number] += 1
+    for row, run in enumerate(search.runs):
+        if run.obs_id not in pairs.off:
+            pairs.reasons[run.obs_id] = _no_pair(run, off, search, row)
     return _finished(pairs, users)
 
 
-def _no_pair(
-    run: RunTraits, off: Mapping[int, RunTraits], faults: Counter[str], mine: list[tuple[int, str | None]]
-) -> str:
+class _Search:
+    """Rounds of pairing; `cost` is the difference in zenith [deg], inf for what cannot be paired (again)."""
+
+    def __init__(self, runs: list[RunTraits], off: list[RunTraits], cuts: PairCuts, fits: Fits):
+        self.runs, self.off, self.cuts, self._fits = runs, off, cuts, fits
+        self.faults = cuts.faults(runs, off)
+        zenith, other = (np.array([each.zenith for each in side], dtype=float) for side in (runs, off))
+        self.cost = np.where(self.faults < 0, np.abs(zenith[:, None] - other[None, :]), np.inf)
+        self.misfits: dict[tuple[int, int], str] = {}
+
+    def next_round(self) -> list[tuple[int, int]]:
+        """One more off run for every run where there is one: (row, column) pairs, which are then taken."""
+        while True:
+            chosen = self._choose()
+            wrong = [pair for pair in chosen if self._is_misfit(*pair)]
+            if not wrong:
+                break
+        for row, column in chosen:
+            self.cost[(row if self.cuts.reuse else slice(None)), column] = np.inf
+        return chosen
+
+    def _choose(self) -> list[tuple[int, int]]:
+        if self.cuts.reuse:
+            columns = np.argmin(self.cost, axis=1) if self.off else np.zeros(len(self.runs), dtype=int)
+            chosen = list(enumerate(columns.tolist()))
+        else:
+            from scipy.optimize import linear_sum_assignment  # late: slow to load, needed for off runs only
+
+            rows, columns = linear_sum_assignment(np.where(np.isfinite(self.cost), self.cost, FORBIDDEN))
+            chosen = list(zip(rows.tolist(), columns.tolist(), strict=True))
+        return [pair for pair in chosen if self.off and np.isfinite(self.cost[pair])]
+
+    def _is_misfit(self, row: int, column: int) -> bool:
+        why = self._fits(self.runs[row], self.off[column])
+        if why:
+            self.misfits[row, column] = why
+            self.cost[row, column] = np.inf
+        return bool(why)
+
+
+def _no_pair(run: RunTraits, off: Mapping[int, RunTraits], search: _Search, row: int) -> str:
     """Why none of the off runs belongs to a run."""
     if not np.isfinite(run.zenith):
         return "its zenith angle is not known, so that no off run can be found; give its off runs (off_runs.runs)"
-    parts = [f"{fault}: {number}" for fault, number in faults.most_common()]
-    used = sum(1 for _, why in mine if why is None or not why)
-    if used:
-        parts.append(f"serve other runs, which off_runs.reuse allows to share: {used}")
-    parts += [f"run {number}: {why}" for number, why in mine if why]
+    faults = Counter(search.faults[row].tolist())
+    n_good = faults.pop(-1, 0)
+    parts = [f"{search.cuts.words[fault]}: {number}" for fault, number in faults.most_common()]
+    misfits = {search.off[column].obs_id: why for (at, column), why in search.misfits.items() if at == row}
+    if n_good > len(misfits):
+        parts.append(f"serve other runs, which off_runs.reuse allows to share: {n_good - len(misfits)}")
+    parts += [f"run {number}: {why}" for number, why in misfits.items()]
     nearest = min(off.values(), key=lambda other: np.nan_to_num(abs(other.zenith - run.zenith), nan=1e9), default=None)
     hint = "" if nearest is None else f"; nearest in zenith is {nearest.obs_id} ({_both(run, nearest)})"
     return f"none of {len(off)} off runs fits ({'; '.join(parts)}){hint}"
