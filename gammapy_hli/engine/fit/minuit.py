@@ -10,26 +10,19 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.fit.covariance import (
-    SMALLEST_EIGENVALUE,
     covariance_of_hessian,
     newton_step,
-    smallest_eigenvalue,
-    worst_pair,
 )
 from gammapy_hli.engine.fit.likelihood import Likelihood
 from gammapy_hli.engine.fit.map_descent import descend
 from gammapy_hli.engine.fit.map_search import FINE, GAIN, WIDE, search_lower
 from gammapy_hli.engine.fit.minimum import (
-    AT_LIMIT,
-    CONVERGED,
-    FLAT,
-    NO_COVARIANCE,
     NO_DATA,
-    NOT_CONVERGED,
     NOTHING_FREE,
     Minimum,
 )
 from gammapy_hli.engine.fit.start import nearer_start
+from gammapy_hli.engine.fit.verdict import judge, pushed_to_limit
 
 Array = NDArray[np.float64]
 
@@ -42,8 +35,6 @@ POLISHED = 1e-10
 """Estimated distance to the minimum [units of the statistic] at which polishing ends."""
 NEAR_ENOUGH = 1e-5
 """Estimated distance to a minimum of maps at which it counts as found."""
-NEARLY_FLAT = 1e-5
-"""Eigenvalue of the scaled second derivatives below which their first order must say that the parameters differ."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +134,7 @@ def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, mi
     else:
         is_valid = True
     theta, edm, is_sure = _finish(likelihood, near, flat)
-    found = _judge(likelihood, is_valid or is_sure, theta, edm, flat, attempts)
+    found = judge(likelihood, is_valid or is_sure, theta, edm, flat, attempts)
     n_evaluations = function.n_evaluations + n_steps
     if wanted and found.success:
         found = replace(found, minos=_minos(function, found, wanted, options))
@@ -168,7 +159,7 @@ def refine(likelihood: Likelihood, options: MinuitOptions | None = None) -> Mini
     if _trivial_end(likelihood) is None and not flat.any():
         near, n_steps = _descended(likelihood, theta, flat)
         theta, edm, is_sure = _finish(likelihood, theta if near is None else near, flat)
-        found = _judge(likelihood, is_sure or near is not None, theta, edm, flat, ())
+        found = judge(likelihood, is_sure or near is not None, theta, edm, flat, ())
         if found.success:
             return replace(found, n_evaluations=n_steps)
     return minimize(likelihood, options)
@@ -281,7 +272,7 @@ def _finish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
         if not only.any():
             return theta, edm, True
         stat, gradient = likelihood.stat_and_gradient(theta)
-        held = flat | _pushed_to_limit(likelihood, theta, gradient)
+        held = flat | pushed_to_limit(likelihood, theta, gradient)
         covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), held)
         if not is_positive:
             return theta, edm, False
@@ -322,7 +313,7 @@ def _polish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
     lower, upper = likelihood.bounds
     edm = np.inf
     for _ in range(POLISH_STEPS):
-        held = flat | _pushed_to_limit(likelihood, theta, gradient)
+        held = flat | pushed_to_limit(likelihood, theta, gradient)
         hessian = likelihood.hessian(theta)
         if not covariance_of_hessian(hessian, held)[1]:
             return theta, np.inf
@@ -336,71 +327,6 @@ def _polish(likelihood: Likelihood, theta: Array, flat: NDArray[np.bool_]) -> tu
             break
         theta, stat, gradient = trial, new_stat, new_gradient
     return theta, edm
-
-
-def _pushed_to_limit(likelihood: Likelihood, theta: Array, gradient: Array) -> NDArray[np.bool_]:
-    """Parameters that stand at a bound while the statistic still falls beyond it."""
-    lower, upper = likelihood.bounds
-    low_side, high_side = _near(theta, lower), _near(theta, upper)
-    return (low_side & (gradient > 0)) | (high_side & (gradient < 0))
-
-
-def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
-    finite = np.where(np.isfinite(bound), bound, 0.0)
-    return np.isfinite(bound) & (np.abs(theta - finite) <= 1e-6 * np.maximum(np.abs(theta), np.abs(finite)) + 1e-300)
-
-
-def _judge(
-    likelihood: Likelihood, is_valid: bool, theta: Array, edm: float, flat: NDArray[np.bool_], attempts: tuple[str, ...]
-) -> Minimum:
-    """Status and sentence for the point that was reached, with its covariance."""
-    names = np.array(likelihood.free)
-    stat, gradient = likelihood.stat_and_gradient(theta)
-    at_limit = _pushed_to_limit(likelihood, theta, gradient)
-    theta = _snapped(likelihood, theta, at_limit)
-    hessian = likelihood.hessian(theta)
-    covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
-    if not is_positive and likelihood.rough.any():
-        covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), flat | at_limit)
-    elif is_positive and smallest_eigenvalue(hessian, flat | at_limit) < NEARLY_FLAT:
-        # a product of two parameters: its valley is bent, so that differences of gradients take it for a shallow bowl
-        is_positive = smallest_eigenvalue(likelihood.gauss_newton(theta), flat | at_limit) > SMALLEST_EIGENVALUE
-    stat = likelihood.stat(theta)
-    if not np.isfinite(stat):
-        text = (
-            "The statistic is not finite at the best point; give starting values for which the model can be evaluated."
-        )
-        return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
-    if flat.any():
-        text = (
-            f"The data do not depend on {', '.join(names[flat])} (no counts, no exposure, or a source of zero flux): "
-            "freeze it or give another starting value. It was left at its starting value."
-        )
-        return Minimum(theta, covariance, stat, FLAT, text, 0, attempts)
-    if not is_positive:
-        one, other = worst_pair(hessian, likelihood.free) if len(names) > 1 else (names[0], "")
-        which = f"{one} and {other} cannot be told apart" if other else f"the statistic does not curve upwards in {one}"
-        text = f"The second derivatives are not positive definite: {which}. There are no errors; freeze a parameter."
-        return Minimum(theta, covariance, stat, NO_COVARIANCE, text, 0, attempts)
-    if not (is_valid or edm < 1e-4):
-        why = f" ({attempts[-1]})" if attempts else ""
-        text = f"The fit did not converge after {len(attempts)} attempts{why}: try other starting values."
-        return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
-    again = f" The first attempt failed ({attempts[0].split(': ', 1)[1]})." if attempts else ""
-    if at_limit.any():
-        limits = ", ".join(f"{names[k]} = {theta[k]:.6g}" for k in np.flatnonzero(at_limit))
-        text = (
-            f"The fit stopped at a limit: {limits}. It has no error there, and the other errors hold it fixed.{again}"
-        )
-        return Minimum(theta, covariance, stat, AT_LIMIT, text, 0, attempts)
-    return Minimum(theta, covariance, stat, CONVERGED, f"The fit converged.{again}", 0, attempts)
-
-
-def _snapped(likelihood: Likelihood, theta: Array, at_limit: NDArray[np.bool_]) -> Array:
-    """Put parameters at a limit exactly on it."""
-    lower, upper = likelihood.bounds
-    nearest = np.where(np.abs(theta - lower) < np.abs(theta - upper), lower, upper)
-    return np.where(at_limit, nearest, theta)
 
 
 def _minos_names(likelihood: Likelihood, wanted: Sequence[str]) -> tuple[str, ...]:

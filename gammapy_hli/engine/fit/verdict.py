@@ -1,0 +1,83 @@
+"""Says of the point that a minimizer reached whether it is a minimum, in a word and a sentence, with its covariance."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gammapy_hli.engine.fit.covariance import (
+    SMALLEST_EIGENVALUE,
+    covariance_of_hessian,
+    smallest_eigenvalue,
+    worst_pair,
+)
+from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.minimum import AT_LIMIT, CONVERGED, FLAT, NO_COVARIANCE, NOT_CONVERGED, Minimum
+
+Array = NDArray[np.float64]
+
+NEARLY_FLAT = 1e-5
+"""Eigenvalue of the scaled second derivatives below which their first order must say that the parameters differ."""
+
+
+def pushed_to_limit(likelihood: Likelihood, theta: Array, gradient: Array) -> NDArray[np.bool_]:
+    """Parameters that stand at a bound while the statistic still falls beyond it."""
+    lower, upper = likelihood.bounds
+    low_side, high_side = _near(theta, lower), _near(theta, upper)
+    return (low_side & (gradient > 0)) | (high_side & (gradient < 0))
+
+
+def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
+    finite = np.where(np.isfinite(bound), bound, 0.0)
+    return np.isfinite(bound) & (np.abs(theta - finite) <= 1e-6 * np.maximum(np.abs(theta), np.abs(finite)) + 1e-300)
+
+
+def judge(
+    likelihood: Likelihood, is_valid: bool, theta: Array, edm: float, flat: NDArray[np.bool_], attempts: tuple[str, ...]
+) -> Minimum:
+    """Status and sentence for the point that was reached, with its covariance."""
+    names = np.array(likelihood.free)
+    stat, gradient = likelihood.stat_and_gradient(theta)
+    at_limit = pushed_to_limit(likelihood, theta, gradient)
+    theta = _snapped(likelihood, theta, at_limit)
+    hessian = likelihood.hessian(theta)
+    covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
+    if not is_positive and likelihood.rough.any():
+        covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), flat | at_limit)
+    elif is_positive and smallest_eigenvalue(hessian, flat | at_limit) < NEARLY_FLAT:
+        # a product of two parameters: its valley is bent, so that differences of gradients take it for a shallow bowl
+        is_positive = smallest_eigenvalue(likelihood.gauss_newton(theta), flat | at_limit) > SMALLEST_EIGENVALUE
+    stat = likelihood.stat(theta)
+    if not np.isfinite(stat):
+        text = (
+            "The statistic is not finite at the best point; give starting values for which the model can be evaluated."
+        )
+        return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
+    if flat.any():
+        text = (
+            f"The data do not depend on {', '.join(names[flat])} (no counts, no exposure, or a source of zero flux): "
+            "freeze it or give another starting value. It was left at its starting value."
+        )
+        return Minimum(theta, covariance, stat, FLAT, text, 0, attempts)
+    if not is_positive:
+        one, other = worst_pair(hessian, likelihood.free) if len(names) > 1 else (names[0], "")
+        which = f"{one} and {other} cannot be told apart" if other else f"the statistic does not curve upwards in {one}"
+        text = f"The second derivatives are not positive definite: {which}. There are no errors; freeze a parameter."
+        return Minimum(theta, covariance, stat, NO_COVARIANCE, text, 0, attempts)
+    if not (is_valid or edm < 1e-4):
+        why = f" ({attempts[-1]})" if attempts else ""
+        text = f"The fit did not converge after {len(attempts)} attempts{why}: try other starting values."
+        return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
+    again = f" The first attempt failed ({attempts[0].split(': ', 1)[1]})." if attempts else ""
+    if at_limit.any():
+        limits = ", ".join(f"{names[k]} = {theta[k]:.6g}" for k in np.flatnonzero(at_limit))
+        text = (
+            f"The fit stopped at a limit: {limits}. It has no error there, and the other errors hold it fixed.{again}"
+        )
+        return Minimum(theta, covariance, stat, AT_LIMIT, text, 0, attempts)
+    return Minimum(theta, covariance, stat, CONVERGED, f"The fit converged.{again}", 0, attempts)
+
+
+def _snapped(likelihood: Likelihood, theta: Array, at_limit: NDArray[np.bool_]) -> Array:
+    """Put parameters at a limit exactly on it."""
+    lower, upper = likelihood.bounds
+    nearest = np.where(np.abs(theta - lower) < np.abs(theta - upper), lower, upper)
+    return np.where(at_limit, nearest, theta)
