@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,19 @@ def random_moment(rng: random.Random, whole: Undisturbed) -> Moment:
     return Moment("SIGKILL" if torn else name, call=rng.choice(calls), torn=torn, n_jobs=n_jobs)
 
 
-def try_moments(whole: Undisturbed, outdir: Path, moments: list[Moment]) -> Trial:
+def go_on(whole: Undisturbed, outdir: Path) -> "subprocess.CompletedProcess[str]":
+    """The next run."""
+    return subprocess.run(
+        command(outdir, {}), cwd=whole.folder, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def try_moments(
+    whole: Undisturbed,
+    outdir: Path,
+    moments: list[Moment],
+    next_run: Callable[[Undisturbed, Path], "subprocess.CompletedProcess[str]"] = go_on,
+) -> Trial:
     """End a new run at each moment in turn, then let it go on to its end and compare."""
     trial = Trial(moments)
     for moment in moments:
@@ -185,9 +198,7 @@ def try_moments(whole: Undisturbed, outdir: Path, moments: list[Moment]) -> Tria
             trial.faults += [f"left behind: {name}" for name in leftovers(outdir)]
             has_begun = (outdir / "history.jsonl").exists()
             trial.faults += ["no provenance.json"] if has_begun and not (outdir / "provenance.json").exists() else []
-    done = subprocess.run(
-        command(outdir, {}), cwd=whole.folder, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = next_run(whole, outdir)
     trial.resumed = _resumed(done)
     if done.returncode != 0:
         trial.faults.append(f"the next run ended with {done.returncode}: {done.stderr[-500:]}")

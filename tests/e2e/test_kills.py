@@ -1,6 +1,7 @@
 """Runs that are killed in the middle of writes and at work; tests/bench/check_kill.py tries fifty moments."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,10 +46,17 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("name", MOMENTS)
-def test_killed_run_goes_on_to_the_same_bytes(bench, whole, tmp_path, name):
+def test_killed_run_goes_on_to_the_same_bytes(bench, whole, tmp_path, name, hli, monkeypatch):
+    def go_on(whole, outdir):
+        """In this process, which has loaded what it needs."""
+        monkeypatch.chdir(whole.folder)
+        words = ["run", "-c", "chain.yaml", "--no-progress", "--outdir", outdir]
+        outcome = hli(*words)
+        return subprocess.CompletedProcess(words, outcome.code, outcome.out, outcome.err)
+
     words, how = MOMENTS[name]
     moment = bench.Moment(call=call_number(whole, words, last="third" in name), **how)
-    trial = bench.try_moments(whole, tmp_path / "out", [moment])
+    trial = bench.try_moments(whole, tmp_path / "out", [moment], go_on)
     assert trial.faults == []
     assert trial.codes == [{"SIGKILL": -9, "SIGTERM": 143}[moment.signal]]
     if "third" in name:
