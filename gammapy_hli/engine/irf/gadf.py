@@ -7,6 +7,7 @@ does not forgive raises InputError with file, HDU, column, what was got and what
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.geom.axes import Axis, Interp
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "https://github.com/open-gamma-ray-astro/gamma-astro-data-formats"
 
@@ -225,6 +228,12 @@ class IrfTable:
                 f"{' x '.join(f'{axis.nbin} ({axis.name})' for axis in axes)}. The file is damaged or not GADF."
             )
         stated, wanted = (tuple(n for n in each if n > 1) for each in (values.shape, shape))
+        if len(wanted) > 2 and stated == wanted == wanted[::-1]:
+            log.warning(
+                "%s, column '%s': first and last axis have %d bins each, so that their order cannot be told; "
+                "taken as GADF has it",
+                self.where, name, wanted[0],
+            )  # fmt: skip
         if stated == wanted[::-1] or len(stated) <= 1:
             values = values.reshape(shape[::-1]).T
         elif stated == wanted:

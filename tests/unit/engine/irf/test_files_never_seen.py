@@ -160,6 +160,18 @@ def test_axes_in_an_order_that_nobody_can_tell_are_refused(name):
         read_irf(name, changed, "run.fits")
 
 
+def test_axes_of_one_length_are_taken_in_the_order_of_the_format_with_a_warning(caplog):
+    energy = Axis.from_energy_bounds("0.1 TeV", "10 TeV", nbin=4, name="energy")
+    lon, lat = (Axis.from_edges(np.linspace(-2, 2, 5) * u.deg, f"fov_{name}", "lin") for name in ("lon", "lat"))
+    background = Background3D(energy, lon, lat, table(4, 4, 4) * RATE)
+    again = read_irf("bkg", background.to_hdu(), "run.fits")
+    np.testing.assert_array_equal(again.data.value, background.data.value)
+    assert "column 'BKG': first and last axis have 4 bins each" in caplog.text
+    caplog.clear()
+    read_irf("bkg", RESPONSES["bkg"].to_hdu(), "run.fits")
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("name", RESPONSES)
 def test_any_mixture_of_changes_works_or_is_told(name):
     rng = np.random.default_rng(len(name))
