@@ -5,13 +5,17 @@ import copy
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.geom.sky_map import SkyMap
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.models.background import FoVBackgroundModel
 from gammapy_hli.engine.models.build import make_spectral
 from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spatial import SpatialModel
+from gammapy_hli.engine.models.template_background import TemplateNPredModel
 
 
 @pytest.fixture
@@ -152,3 +156,22 @@ def test_spatial_models_have_positions_and_check_their_options():
 def test_models_show_themselves(models):
     assert "PowerLawSpectralModel" in repr(models)
     assert "crab" in models._repr_html_()
+
+
+def test_files_of_templates_are_known_and_read(tmp_path, monkeypatch):
+    geometry = WcsGeometry.create(SkyCoord(10, 20, unit="deg"), 1 * u.deg, 0.1 * u.deg)
+    SkyMap(geometry, (), np.ones(geometry.shape)).write(tmp_path / "cloud.fits")
+    monkeypatch.setenv("TEMPLATES", str(tmp_path))
+    cloud = SpatialModel("template", filename="$TEMPLATES/cloud.fits")
+    models = Models(
+        [
+            SkyModel("cloud", make_spectral("pl"), cloud),
+            SkyModel("point", make_spectral("pl"), SpatialModel("point")),
+            SkyModel("line", make_spectral("pl")),
+            TemplateNPredModel("bkg", filename=tmp_path / "gone.fits"),
+        ]
+    )
+    assert models.template_files() == [tmp_path / "cloud.fits", tmp_path / "gone.fits"]
+    models.subset(["cloud", "point", "line"]).read_templates()
+    with pytest.raises(InputError, match=r"no file .*gone\.fits"):
+        models.read_templates()
