@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
 from gammapy_hli.engine.estimate.norm_columns import norm_columns
+from gammapy_hli.engine.estimate.reference_spectrum import reference_spectrum, upright
 from gammapy_hli.engine.estimate.refit import refit_norms
 from gammapy_hli.engine.estimate.scaled_source import ScaledSource, hold_shape
 from gammapy_hli.engine.estimate.sensitivity import norm_sensitivity
@@ -136,7 +137,7 @@ def estimate_flux_points(
     numbers = [_point_of_bin(dataset.energy, edges) for dataset in datasets]
     norms = NORM_SCAN if norm_scan is None else np.asarray(norm_scan, dtype=float)
     n_points = len(edges) - 1
-    sign, reference = upright(_reference(model.spectral, edges))
+    sign, reference = upright(reference_spectrum(model.spectral, edges))
     bins = _collect(likelihood, source, numbers, n_points, sign)
     if reoptimize and any(name not in _own_names(models, source) for name in likelihood.free):
         scaled = ScaledSource.of(model, sign)
@@ -184,7 +185,7 @@ def intrinsic_points(points: FluxPoints, spectral: SpectralModel, edges: u.Quant
             f"flux points of {points.source} cannot be de-absorbed: its spectrum, {spectral.tag}, is no product with "
             "EBLAbsorptionNormSpectralModel; write e.g. ebl: {reference: dominguez, redshift: 0.116} in it"
         )
-    return replace(points, is_intrinsic=True, **upright(_reference(intrinsic, edges))[1])
+    return replace(points, is_intrinsic=True, **upright(reference_spectrum(intrinsic, edges))[1])
 
 
 def _rounded_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
@@ -210,30 +211,6 @@ def _point_of_bin(axis: Axis, edges: u.Quantity) -> Index:
 
 def _own_names(models: Models, source: str) -> set[str]:
     return {name for name, _ in models[source].named_parameters()}
-
-
-def _reference(spectral: Any, edges: u.Quantity) -> dict[str, Any]:
-    """Energies of the points and the reference spectrum there."""
-    low, high = edges[:-1], edges[1:]
-    center = np.sqrt(low * high)
-    return {
-        "e_ref": center.to_value("TeV"),
-        "e_min": low.to_value("TeV"),
-        "e_max": high.to_value("TeV"),
-        "ref_dnde": spectral(center).to_value("cm-2 s-1 TeV-1"),
-        "ref_flux": spectral.integral(low, high).to_value("cm-2 s-1"),
-        "ref_eflux": spectral.energy_flux(low, high).to_value("TeV cm-2 s-1"),
-    }
-
-
-def upright(reference: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-    """The sign of a reference spectrum, and the spectrum with a positive flux.
-
-    Of a fit to a deficit the amplitude is negative; norms on its absolute value are negative then, as their
-    significance is, and upper limits are upper limits.
-    """
-    sign = -1.0 if np.nansum(reference["ref_flux"]) < 0 else 1.0
-    return sign, {name: sign * values if name.startswith("ref_") else values for name, values in reference.items()}
 
 
 def _collect(

@@ -15,13 +15,13 @@ from gammapy_hli.engine.estimate.interval_datasets import (
     models_for,
 )
 from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, interval_models
+from gammapy_hli.engine.estimate.reference_spectrum import reference_spectrum
 from gammapy_hli.engine.estimate.time_bins import TimeBins
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
 from gammapy_hli.engine.fit.likelihood import AnyDataset
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.models.sky_model import Models
-from gammapy_hli.engine.models.spectral.base import SpectralModel
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -81,17 +81,3 @@ def _band_of_bin(axis: Axis, edges: u.Quantity) -> Index:
     """For each reconstructed bin the band that its center belongs to, -1 for none."""
     place = np.searchsorted(edges.to_value("TeV"), axis.center_value("TeV"), side="right") - 1
     return np.where((place >= 0) & (place < len(edges) - 1), place, -1)
-
-
-def reference_spectrum(spectral: SpectralModel, edges: u.Quantity) -> dict[str, Array]:
-    """Energies of the bands and the reference spectrum there."""
-    low, high = edges[:-1], edges[1:]
-    center = np.sqrt(low * high)
-    return {
-        "e_ref": center.to_value("TeV"),
-        "e_min": low.to_value("TeV"),
-        "e_max": high.to_value("TeV"),
-        "ref_dnde": spectral(center).to_value("cm-2 s-1 TeV-1"),
-        "ref_flux": spectral.integral(low, high).to_value("cm-2 s-1"),
-        "ref_eflux": spectral.energy_flux(low, high).to_value("TeV cm-2 s-1"),
-    }

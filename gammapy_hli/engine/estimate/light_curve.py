@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.estimate.curve_bins import constant_statistic, solve_curve
 from gammapy_hli.engine.estimate.folding import Folding, fold_curve
-from gammapy_hli.engine.estimate.interval_bins import CurveSetting, band_edges, interval_bins, reference_spectrum
+from gammapy_hli.engine.estimate.interval_bins import CurveSetting, band_edges, interval_bins
 from gammapy_hli.engine.estimate.interval_datasets import PerInterval
 from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, collect_spectra
 from gammapy_hli.engine.estimate.periodogram import PeriodogramPlan, make_periodogram
+from gammapy_hli.engine.estimate.reference_spectrum import reference_spectrum, upright
 from gammapy_hli.engine.estimate.time_bins import TimeBins, bins_by_run
 from gammapy_hli.engine.estimate.variability import measure_variability
 from gammapy_hli.engine.fit.compile import EnergyRange
@@ -98,9 +99,9 @@ def estimate_light_curve(
     edges = band_edges(datasets[0].energy, energy_edges)
     n_time, n_energy = len(bins), len(edges) - 1
     setting = CurveSetting(models, source, edges, per_interval, energy_range, tuple(nuisances))
-    flat = interval_bins(datasets, bins, setting, fits)
+    sign, reference = upright(reference_spectrum(model.spectral, edges))
+    flat = interval_bins(datasets, bins, setting, fits).scaled(np.full(n_time * n_energy, sign))
     best, columns = solve_curve(flat, n_time * n_energy, n_sigma, n_sigma_ul)
-    reference: dict[str, Any] = reference_spectrum(model.spectral, edges)
     grid = {name: values.reshape(n_time, n_energy) for name, values in columns.items()}
     grid["exposure"] = grid["exposure"] / (reference["ref_flux"] * 1e4)
     time = {"time_min": bins.start, "time_max": bins.stop, "livetime": _livetimes(datasets, bins)}
