@@ -1,7 +1,6 @@
 """What is left of steps that made no product: a line in the history, an activity in the provenance."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -102,11 +101,10 @@ with History(sys.argv[1]).step(Step("one", None)):
     ]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_history_that_cannot_be_written_stops_nothing(tmp_path):
-    (tmp_path / HISTORY_FILE).touch(mode=0o400)
-    with History(tmp_path).step(Step("one", None)):
+    with History(tmp_path / "not" / "there").step(Step("one", None)):
         pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_documents_hold_what_is_asked_of_provenance(tmp_path):
