@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 
+MOSTLY = 0.1
+"""A mask that leaves less of a map than this may be the wrong way round."""
+
+
 class Exclusion(Component):
     """Sky that holds known sources and is kept out of the background: a mask file, regions, sources of a models file,
     for maps also what is significant; all together.
@@ -120,6 +124,11 @@ class Exclusion(Component):
                 )
             if covered < 1:
                 told.append(f"{self.mask} covers {100 * covered:.1f} % of {where}; the rest is taken as allowed")
+            left = float(mask.on(geometry).mean())
+            if left == 1:
+                told.append(f"{self.mask} excludes no pixel of {where}")
+            elif left < MOSTLY:
+                told.append(f"{self.mask} excludes {100 * (1 - left):.1f} % of {where}; 0 marks what is excluded")
         if excluded is not None and not excluded.on(geometry).any():
             name = "regions" if self.regions else "models" if self.models is not None else "mask"
             problem = f"all of {where} is excluded: nothing is left for the background"
@@ -138,5 +147,9 @@ class Exclusion(Component):
         regions = self.all_regions()
         if not regions:
             return mask
-        drawn = region_mask_on(geometry, regions, inside=False)
+        try:
+            drawn = region_mask_on(geometry, regions, inside=False)
+        except ValueError as error:
+            name = "regions" if self.regions else "models"
+            raise ConfigError(self.problem(name, str(error), code="region")) from None
         return ExclusionMask(drawn if mask is None else drawn & mask.on(geometry), geometry.to_wcs())

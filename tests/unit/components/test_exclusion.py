@@ -33,8 +33,9 @@ def models(tmp_path):
 
 @pytest.fixture
 def mask_file(tmp_path):
-    def write(center=CENTER, width=8 * u.deg):
-        mask = ExclusionMask.from_regions([], center, 0.05 * u.deg, width)
+    def write(center=CENTER, width=8 * u.deg, regions=("icrs;circle(83.63,22.01,0.2)",), invert=False):
+        mask = ExclusionMask.from_regions(list(regions), center, 0.05 * u.deg, width)
+        mask = ExclusionMask(~mask.data, mask.wcs) if invert else mask
         mask.to_hdu().writeto(tmp_path / "mask.fits", overwrite=True)
         return str(tmp_path / "mask.fits")
 
@@ -80,12 +81,23 @@ def test_what_is_odd_on_a_map_is_told(mask_file):
     assert Exclusion(mask=mask_file()).check_map(GEOMETRY) == []
     (sentence,) = Exclusion(mask=mask_file(width=2 * u.deg)).check_map(GEOMETRY)
     assert "covers 25.0 % of the map of 4 x 4 deg around 83.63, 22.01 deg icrs" in sentence
+    (sentence,) = Exclusion(mask=mask_file(regions=())).check_map(GEOMETRY)
+    assert "mask.fits excludes no pixel of the map of 4 x 4 deg" in sentence
+    (sentence,) = Exclusion(mask=mask_file(invert=True)).check_map(GEOMETRY)
+    assert "mask.fits excludes 99.2 % of the map of 4 x 4 deg" in sentence
+    assert "0 marks what is excluded" in sentence
     (sentence,) = Exclusion(regions=["icrs;circle(183.63,22.01,1)"]).check_map(GEOMETRY)
     assert "region icrs;circle(183.63,22.01,1) excludes no pixel" in sentence
 
 
+def test_a_region_that_the_projection_does_not_reach_is_told():
+    tangent = WcsGeometry.create(CENTER, 4 * u.deg, 0.1 * u.deg, projection="TAN")
+    with pytest.raises(ConfigError, match=r"region at \(228.*projection RA---TAN does not reach it"):
+        Exclusion(regions=["icrs;circle(228.3,-59.1,0.4)"]).check_map(tangent)
+
+
 def test_a_mask_of_another_sky_is_refused(mask_file):
-    path = mask_file(SkyCoord(228.3, -59.1, unit="deg"))
+    path = mask_file(SkyCoord(228.3, -59.1, unit="deg"), regions=())
     with pytest.raises(ConfigError, match=r"mask.fits covers no pixel of the map of 4 x 4 deg"):
         Exclusion(mask=path).check_map(GEOMETRY)
 
