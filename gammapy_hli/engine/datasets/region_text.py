@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,10 +22,22 @@ SIZES = {
     "PointPixelRegion": (),
 }
 
+_texts: deque[tuple[tuple[Any, ...], str]] = deque(
+    maxlen=4
+)  # of the last regions, known by the objects they consist of
+
 
 def region_to_text(region: Any) -> str:
     """One sky region as text; empty for None."""
-    return "" if region is None else json.dumps(region_to_mapping(region))
+    if region is None:
+        return ""
+    parts = (type(region), *vars(region).values())
+    for known, text in tuple(_texts):
+        if len(known) == len(parts) and all(map(operator.is_, known, parts)):
+            return text
+    text = json.dumps(region_to_mapping(region))
+    _texts.appendleft((parts, text))
+    return text
 
 
 def region_from_text(text: str) -> Any:

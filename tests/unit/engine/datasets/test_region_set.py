@@ -1,11 +1,21 @@
 """Regions kept as pixels of a plane."""
 
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import proj_plane_pixel_scales
-from regions import CirclePixelRegion, PixCoord, RectanglePixelRegion
+from regions import (
+    CirclePixelRegion,
+    CircleSkyRegion,
+    EllipseSkyRegion,
+    PixCoord,
+    RectanglePixelRegion,
+    RectangleSkyRegion,
+)
 
 from gammapy_hli.engine.datasets.region_set import RegionSet
+from gammapy_hli.engine.datasets.region_text import region_to_text
 from gammapy_hli.engine.geom.tangent import TangentPlane
 
 PLANE = TangentPlane(np.deg2rad(83.63), np.deg2rad(21.5), np.deg2rad(0.01), (228, 228))
@@ -45,3 +55,14 @@ def test_other_shapes_go_through_the_regions_package():
 def test_circles_and_other_shapes_do_not_mix():
     with pytest.raises(ValueError, match="got 2 and 1"):
         RegionSet(PLANE, "icrs", CIRCLES, (RectanglePixelRegion(PixCoord(1, 1), 1, 1),))
+
+
+def test_text_of_a_region_that_was_changed_is_that_of_the_change():
+    region = CircleSkyRegion(SkyCoord(83.6, 22, unit="deg"), 0.1 * u.deg)
+    before = region_to_text(region)
+    assert region_to_text(region) == before
+    region.radius = 0.2 * u.deg
+    assert region_to_text(region) == before.replace("0.1 deg", "0.2 deg")
+    box, ellipse = (kind(region.center, 1 * u.deg, 2 * u.deg) for kind in (RectangleSkyRegion, EllipseSkyRegion))
+    assert "rectangle" in region_to_text(box)
+    assert "ellipse" in region_to_text(ellipse)
