@@ -32,6 +32,7 @@ __all__ = [
     "nuisances_of_sum",
 ]
 
+
 @dataclass(eq=False, repr=False)
 class Nuisance(Summary):
     """Nuisance parameters that some datasets share.
