@@ -5,6 +5,7 @@ from dataclasses import replace
 import astropy.units as u
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 from gammapy_hli.base.errors import ItemError
@@ -17,8 +18,10 @@ from gammapy_hli.engine.dl3.store import DataStore
 from gammapy_hli.engine.dl3.time_grid import TimeGrid
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.region import parse_region
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.models.spectral.power_law import PowerLawSpectralModel
+from gammapy_hli.engine.reduce.map import MapPlan
 from gammapy_hli.engine.reduce.reflected import ReflectedRegions
 from gammapy_hli.engine.reduce.response_background import ResponseBackground
 from gammapy_hli.engine.reduce.run import reduce_any
@@ -115,3 +118,23 @@ def test_observations_in_memory_can_be_cut(store):
     half = Gti(run.gti.start, run.gti.start + 300, run.gti.reference)
     found = reduce_any(part_of(copy, half, "1_0"), PLAN)
     assert found.counts.tolist() == reduce_observation(run.select_time(half), PLAN).counts.tolist()
+
+
+def test_maps_of_the_parts_add_up_to_the_map_of_their_run(store):
+    plan = MapPlan(
+        geometry=WcsGeometry.create(SkyCoord(83.633, 22.0145, unit="deg"), 2 * u.deg, 0.1 * u.deg),
+        energy=Axis.from_energy_bounds("0.3 TeV", "20 TeV", nbin=4),
+        energy_true=Axis.from_energy_bounds("0.1 TeV", "40 TeV", nbin=8, name="energy_true"),
+    )
+    grid = TimeGrid(length=4 * u.min, start=START - 1 * u.min, number=20)
+    cut = Observations(cut_runs(store, select(store, Selection(obs_ids=[1])), grid), store)
+    maps = [reduce_any(part, plan) for part in cut]
+    whole = reduce_any(store.observation(1), plan)
+    assert len(maps) == 3
+    assert sum(each.livetime for each in maps).value == pytest.approx(whole.livetime.value, rel=1e-9)
+    np.testing.assert_array_equal(sum(each.counts for each in maps), whole.counts)
+    # float32 of maps
+    np.testing.assert_allclose(sum(each.background for each in maps), whole.background, rtol=1e-5)
+    np.testing.assert_allclose(sum(each.exposure.value for each in maps), whole.exposure.value, rtol=1e-5)
+    for each in maps:
+        np.testing.assert_array_equal(each.safe, whole.safe)
