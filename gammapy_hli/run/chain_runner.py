@@ -373,7 +373,8 @@ class _Runner:
         )
         with writing(self.store.step_folder(step.name), f"the product of step '{step.name}' is not written"):
             self.store.keep(step, product, manifest)
-        self._prune_items(step, () if context.keeps_items is False else context.notes.items.values())
+        wanted = [*context.notes.items.values(), *context.notes.kept]
+        self._prune_items(step, () if context.keeps_items is False else wanted)
 
     def _prune_items(self, step: Step, keys: Iterable[str]) -> None:
         folder = self.store.items_folder(step.name)

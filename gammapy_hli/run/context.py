@@ -21,6 +21,7 @@ class Notes:
     flags: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     items: dict[str, str] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,7 @@ class RunContext:
     def record_item(self, name: str, key: str) -> None:
         """Tell the key of an item; its stored result is kept when the step has ended."""
         self.notes.items[name] = key
+
+    def keep_stored(self, key: str) -> None:
+        """Keep what is stored under another key too, which says nothing of the work."""
+        self.notes.kept.append(key)

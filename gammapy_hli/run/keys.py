@@ -80,8 +80,9 @@ class ItemKeys:
         if leave_out not in self._common:
             left_out = {f"{self.step.name}.{name}" for name in leave_out}
             options = {path: option for path, option in placeless(self.step.options).items() if path not in left_out}
+            contents = [self._hash_of(Path(path)) for path in self.step.files]  # of what options name
             version = {"gammapy_hli": __version__}
-            self._common[leave_out] = item_key(self.step.section, self.step.recipe_version, options, (), version)
+            self._common[leave_out] = item_key(self.step.section, self.step.recipe_version, options, contents, version)
         return self._common[leave_out]
 
     def _hash_of(self, path: Path) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.run.hashing import document_hash
 
-NAME = "sum"  # among the items of the manifest
 SECONDS = 20.0  # of work that an interruption may cost
 SECONDS_AT_END = 2.0  # of work that is worth keeping when all is done
 SHARE = 0.02  # of the time may go into keeping
@@ -33,8 +32,7 @@ class KeptSum:
         self._keys: list[str] = []
         for key in keys:
             self._keys.append(document_hash([*self._keys[-1:], key]))
-        if keys:
-            context.record_item(NAME, self._keys[-1])
+        self._context = context
         self._since = time.monotonic()
         self._pause = SECONDS
         self._has_saved = False
@@ -50,6 +48,7 @@ class KeptSum:
                     stacker.restore(state)
                 except (KeyError, ValueError, TypeError, IndexError, AttributeError):
                     continue
+                self._context.keep_stored(self._keys[n_runs - 1])
                 self._logger.info("%d of %d runs are in the sum that was kept", n_runs, len(self._keys))
                 return list(facts)
         return []
@@ -81,6 +80,7 @@ class KeptSum:
         self._items.write(key, *packed)
         if self._items.keeps:
             self._items.prune([key])
+            self._context.keep_stored(key)
             self._has_saved = True
         self._since = time.monotonic()
         self._pause = max(SECONDS, (self._since - begin) / SHARE)

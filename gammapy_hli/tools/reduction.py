@@ -284,7 +284,8 @@ class ReductionTool(Tool):
         for name, key in keys.items():
             context.record_item(name, key)
         is_sum_kept = self._stacker is not None and context.keeps_items is None
-        kept_sum = KeptSum(context, list(keys.values()) if is_sum_kept else [])
+        groups = {} if self.group is None else self.group.groups(self._observations)
+        kept_sum = KeptSum(context, [f"{keys[name]} {groups.get(name, '')}" for name in keys] if is_sum_kept else [])
         for facts in kept_sum.restore(self._stacker):
             self._note(facts)
         left = runs[len(self._facts) :]

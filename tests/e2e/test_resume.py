@@ -11,7 +11,7 @@ RUN = ("run", "-c", "sim.yaml", "--no-progress", "--until", "reduction")
 MAP_CONFIG = """\
 config_version: 1
 general: {outdir: out}
-steps: [selection, reduction, maps]
+steps: [selection, reduction]
 selection: {datastore: store, obs_ids: [1, 2, 3], required_irfs: [aeff, edisp, psf, bkg]}
 reduction:
   type: map
@@ -20,20 +20,20 @@ reduction:
   energy_true: {min: 0.3 TeV, max: 40 TeV, nbins: 5}
   background: {method: fov}
   safe_mask: {methods: [offset-max], offset_max: 2.5 deg}
-maps: {products: [excess, significance]}
 """
 NO_OFF_REGION_FOR_RUN_3 = '[{circle: {center: "84.35 deg, 22.0136 deg", radius: 0.62 deg}}]'
 
 
 @pytest.fixture
 def reduced_names(monkeypatch):
-    """Names of the runs that are reduced, in order; a name put into ``stop_at`` interrupts the reduction there."""
-    plain, names = gammapy_hli.tools.reduction.reduce_run, []
-    names = Names()
+    """Names of the runs that are reduced, in order; ``stop_at`` and ``fail_at`` name one that ends it or fails."""
+    plain, names = gammapy_hli.tools.reduction.reduce_run, Names()
 
     def spy(observation, plan):
         if observation.name == names.stop_at:
             raise KeyboardInterrupt
+        if observation.name == names.fail_at:
+            raise RuntimeError("out of luck")
         names.append(observation.name)
         return plain(observation, plan)
 
@@ -42,13 +42,13 @@ def reduced_names(monkeypatch):
 
 
 class Names(list):
-    stop_at = None
+    stop_at = fail_at = None
 
     def taken(self):
         """What was reduced since the last call."""
         found = list(self)
         self.clear()
-        self.stop_at = None
+        self.stop_at = self.fail_at = None
         return found
 
 
@@ -227,3 +227,40 @@ def test_mask_with_other_pixels_is_seen(place, hli, reduced_names):
     assert hli(*words, "b.fits").out.count("up to date") == 2
     assert hli(*words, "c.fits").code == 0
     assert reduced_names.taken() == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("is_map", [False, True], ids=["spectra", "sum of maps"])
+def test_run_that_failed_by_chance_is_tried_again(place, hli, products, reduced_names, kept_at_once, is_map):
+    if is_map:
+        make_maps()
+    assert hli(*RUN, "--outdir", "whole").code == 0
+    reduced_names.taken()
+    reduced_names.fail_at = "2"
+    failed = hli(*RUN)
+    assert failed.code == 4
+    assert "run 2 is left out: failed: out of luck" in failed.out
+    assert reduced_names.taken() == ["1", "3"]
+    Path("out/reduction/info.ecsv").unlink()
+    assert hli(*RUN).code == 0
+    assert reduced_names.taken() == (["2", "3"] if is_map else ["2"])
+    assert products("out/reduction") == products("whole/reduction")
+
+
+def test_sums_of_groups_of_maps_go_on_where_the_groups_are_the_same(place, hli, products, reduced_names, kept_at_once):
+    from astropy.io import fits
+
+    make_maps(**{"type: map": "type: map\n  group: {column: RA_PNT}"})
+    assert hli(*RUN, "--outdir", "whole").code == 0
+    reduced_names.taken()
+    reduced_names.stop_at = "3"
+    assert hli(*RUN).code == 130
+    assert reduced_names.taken() == ["1", "2"]
+    assert hli(*RUN).code == 0
+    assert reduced_names.taken() == ["3"]
+    assert products("out") == products("whole")
+    with fits.open("store/obs-index.fits.gz", mode="update") as hdus:  # the events are what they were
+        hdus[1].data["RA_PNT"][1] = 84.0
+    assert hli(*RUN).code == 0
+    assert reduced_names.taken() == ["1", "2", "3"]
+    assert hli(*RUN, "--outdir", "new").code == 0
+    assert products("out") == products("new")

@@ -142,19 +142,19 @@ class MapStacker:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where another sum of the same geometry and axes was; arrays are copied."""
+        """Go on where another sum of the same geometry and axes was; arrays are copied. All or nothing."""
         kinds: dict[str | None, type[MapDataset] | None] = {
             each.__name__: each for each in (MapDataset, MapDatasetOnOff)
         }
-        self._kind = (kinds | {None: None})[state["kind"]]
-        self.n_datasets = state["n_datasets"]
-        self._sums = {name: np.array(values) for name, values in state["sums"].items()}
-        self._irfs = {
+        kind, meta = (kinds | {None: None})[state["kind"]], state["meta"]
+        sums = {name: np.array(values) for name, values in state["sums"].items()}
+        irfs = {
             name: replace(irf, weighted=np.array(irf.weighted), exposure=np.array(irf.exposure))
             for name, irf in state["irfs"].items()
         }
-        self._gti, self._livetime = state["gti"], state["livetime"]
-        meta = state["meta"]
+        facts = state["n_datasets"], state["gti"], state["livetime"]
+        self._kind, self._sums, self._irfs = kind, sums, irfs
+        self.n_datasets, self._gti, self._livetime = facts
         self._meta = None if meta is None else {key: list(entries) for key, entries in meta.items()}
 
     def _check(self, dataset: MapDataset) -> tuple[Slices, Slices]:

@@ -183,7 +183,8 @@ def test_folder_that_cannot_be_made_is_told(tmp_path, caplog):
 
 
 def keys_of(tmp_path, options=None, **changes):
-    step = Step("reduction@a", None, options or {"reduction@a.energy.min": Option("0.1 TeV")})
+    options = options or {"reduction@a.energy.min": Option("0.1 TeV")}
+    step = Step("reduction@a", None, options, files=changes.get("named", ()))
     (tmp_path / "f").write_text(changes.get("content", "1"))
     files = [(changes.get("what", "events"), tmp_path / "f"), ("psf", tmp_path / "missing")]
     made = ItemKeys(step, lambda path: sha256(path.read_bytes()).hexdigest())
@@ -202,6 +203,16 @@ def test_item_key_leaves_out_what_no_item_depends_on(tmp_path):
     both = {"reduction@a.stack": Option("true"), "reduction@a.energy.min": Option("0.1 TeV")}
     assert keys_of(tmp_path, both, leave_out=["stack"]) == keys_of(tmp_path)
     assert keys_of(tmp_path, both) != keys_of(tmp_path)
+
+
+def test_item_key_tells_the_content_of_files_that_options_name(tmp_path):
+    first, other = tmp_path / "ephemeris", tmp_path / "copy"
+    first.write_text("P 0.033")
+    other.write_text("P 0.033")
+    key = keys_of(tmp_path, named=(first,))
+    assert keys_of(tmp_path, named=(other,)) == key
+    other.write_text("P 0.034")
+    assert keys_of(tmp_path, named=(other,)) != key
 
 
 def test_item_key_does_not_tell_where_a_file_stands(tmp_path):
