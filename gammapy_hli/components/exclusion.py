@@ -61,7 +61,7 @@ class Exclusion(Component):
             ExclusionMask.read(self.mask)
         for spec in self.regions:
             try:
-                make_regions(spec)
+                ExclusionMask.check_regions(make_regions(spec))
             except ValueError as error:
                 raise ConfigError(self.problem("regions", str(error), code="region")) from None
         self.source_regions()
@@ -110,7 +110,6 @@ class Exclusion(Component):
             The mask lies off the map, or nothing of the map is left for the background.
         """
         from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
-        from gammapy_hli.engine.geom.region_image import region_mask_on
 
         told, where = [], f"the map of {geometry.words()}"
         excluded = self.exclusion_on(geometry)
@@ -134,22 +133,17 @@ class Exclusion(Component):
             problem = f"all of {where} is excluded: nothing is left for the background"
             raise ConfigError(self.problem(name, problem, hint="exclude less, or take a wider map"))
         for spec in self.regions:
-            if not region_mask_on(geometry, make_regions(spec)).any():
+            if ExclusionMask.from_regions_on(make_regions(spec), geometry).data.all():
                 told.append(f"region {spec.spec} excludes no pixel of {where}")
         return told
 
     def exclusion_on(self, geometry: "WcsGeometry") -> "ExclusionMask | None":
         """The mask for maps: regions drawn on the map itself, a mask file by its nearest pixel; None for nothing."""
         from gammapy_hli.engine.geom.mask import ExclusionMask  # late: loads numpy and astropy
-        from gammapy_hli.engine.geom.region_image import region_mask_on
 
         mask = ExclusionMask.read(self.mask) if self.mask is not None else None
         regions = self.all_regions()
         if not regions:
             return mask
-        try:
-            drawn = region_mask_on(geometry, regions, inside=False)
-        except ValueError as error:
-            name = "regions" if self.regions else "models"
-            raise ConfigError(self.problem(name, str(error), code="region")) from None
-        return ExclusionMask(drawn if mask is None else drawn & mask.on(geometry), geometry.to_wcs())
+        drawn = ExclusionMask.from_regions_on(regions, geometry)
+        return drawn if mask is None else ExclusionMask(drawn.data & mask.on(geometry), drawn.wcs)

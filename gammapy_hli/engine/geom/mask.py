@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.geom.region import parse_regions
-from gammapy_hli.engine.geom.region_image import region_mask_on, region_pixels
+from gammapy_hli.engine.geom.region_image import OutOfReachError, region_pixels
 from gammapy_hli.engine.geom.sphere import from_icrs
 from gammapy_hli.engine.geom.tangent import TangentPlane
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
@@ -51,6 +52,8 @@ class ExclusionMask(Summary):
     ) -> ExclusionMask:
         """Mask that excludes the pixels whose centers lie in any of the regions, on a TAN grid in icrs.
 
+        Regions that the projection does not reach exclude nothing, so that a list for the whole sky can be used.
+
         Parameters
         ----------
         regions : region, list of regions, or what `parse_regions` takes
@@ -62,16 +65,22 @@ class ExclusionMask(Summary):
         """
         plane = TangentPlane.from_center(center, pixel, width)
         wcs = plane.to_wcs("icrs")
-        allowed = np.ones(plane.shape, dtype=bool)
-        for region in parse_regions(regions):
-            allowed &= ~region_pixels(_extended(region), wcs, plane.shape)
-        return cls(allowed, wcs)
+        return cls(_allowed(regions, wcs, plane.shape), wcs)
 
     @classmethod
     def from_regions_on(cls, regions: Any, geometry: WcsGeometry) -> ExclusionMask:
-        """Mask on the pixels of a geometry that excludes those whose centers lie in any of the regions."""
-        extended = [_extended(region) for region in parse_regions(regions)]
-        return cls(region_mask_on(geometry, extended, inside=False), geometry.to_wcs())
+        """Mask on the pixels of a geometry that excludes those whose centers lie in any of the regions.
+
+        As with `from_regions`, those out of reach exclude nothing.
+        """
+        wcs = geometry.to_wcs()
+        return cls(_allowed(regions, wcs, geometry.shape), wcs)
+
+    @staticmethod
+    def check_regions(regions: Any) -> None:
+        """Raise ValueError where a region can exclude nothing, wherever a mask lies: a point."""
+        for region in parse_regions(regions):
+            _extended(region)
 
     @classmethod
     def read(cls, path: Path | str) -> ExclusionMask:
@@ -192,6 +201,15 @@ class ExclusionMask(Summary):
         lon, lat = np.broadcast_arrays(lon, lat)
         x, y = self.wcs.wcs_world2pix(np.rad2deg(lon).ravel(), np.rad2deg(lat).ravel(), 0)
         return x.reshape(lon.shape), y.reshape(lon.shape)
+
+
+def _allowed(regions: Any, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels whose centers lie in none of the regions, (ny, nx)."""
+    allowed = np.ones(shape, dtype=bool)
+    for region in parse_regions(regions):
+        with suppress(OutOfReachError):
+            allowed &= ~region_pixels(_extended(region), wcs, shape)
+    return allowed
 
 
 def _extended(region: Any) -> Any:

@@ -20,6 +20,10 @@ from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 _STEP = 1 * u.arcsec  # towards north, to measure the scale
 
 
+class OutOfReachError(ValueError):
+    """The center of a region is not in the projection."""
+
+
 def region_mask_on(geometry: WcsGeometry, regions: Any, inside: bool = True) -> NDArray[np.bool_]:
     """Pixels whose centers lie in any of the regions, (ny, nx); with `inside` False those that lie in none.
 
@@ -46,7 +50,7 @@ def region_pixels(region: Any, wcs: WCS, shape: tuple[int, int]) -> NDArray[np.b
 
     Raises
     ------
-    ValueError
+    OutOfReachError
         The center of the region is not in the projection.
     """
     from regions import PixCoord  # late: slow to load, needed only where there is a region
@@ -94,7 +98,9 @@ def _local_scale(center: SkyCoord, wcs: WCS) -> tuple[float, float, float, float
     x_north, y_north = (float(_) for _ in wcs.world_to_pixel(north))
     if not np.isfinite([x, y, x_north, y_north]).all():
         where = f"{center.spherical.lon.deg:.4f}, {center.spherical.lat.deg:.4f} deg {center.frame.name}"
-        raise ValueError(f"region at ({where}) is not on the map: the projection {wcs.wcs.ctype[0]} does not reach it")
+        raise OutOfReachError(
+            f"region at ({where}) is not on the map: the projection {wcs.wcs.ctype[0]} does not reach it"
+        )
     dx, dy = x_north - x, y_north - y
     return x, y, float(np.hypot(dx, dy) / _STEP.to_value(u.rad)), float(np.arctan2(dy, dx))
 

@@ -90,10 +90,21 @@ def test_what_is_odd_on_a_map_is_told(mask_file):
     assert "region icrs;circle(183.63,22.01,1) excludes no pixel" in sentence
 
 
-def test_a_region_that_the_projection_does_not_reach_is_told():
+def test_a_point_is_refused():
+    with pytest.raises(ConfigError, match="a point excludes nothing; give a circle"):
+        Exclusion(regions=["icrs;point(84,22.01)"]).check_inputs()
+
+
+def test_regions_out_of_reach_of_the_projection_exclude_nothing(tmp_path):
+    far, near = "icrs;circle(228.3,-59.1,0.4)", "icrs;circle(84,22.01,0.3)"
     tangent = WcsGeometry.create(CENTER, 4 * u.deg, 0.1 * u.deg, projection="TAN")
-    with pytest.raises(ConfigError, match=r"region at \(228.*projection RA---TAN does not reach it"):
-        Exclusion(regions=["icrs;circle(228.3,-59.1,0.4)"]).check_map(tangent)
+    (sentence,) = Exclusion(regions=[far]).check_map(tangent)
+    assert f"region {far} excludes no pixel" in sentence
+    (tmp_path / "sky.reg").write_text(f"{near}\n{far}\n".replace(";", "\n"))
+    whole_sky = Exclusion(regions=[str(tmp_path / "sky.reg")])
+    assert whole_sky.check_map(tangent) == []  # one list for all targets
+    assert not whole_sky.exclusion_on(tangent).is_allowed(np.radians(84), np.radians(22.01))
+    assert not whole_sky.exclusion_mask(CENTER).is_allowed(np.radians(84), np.radians(22.01))
 
 
 def test_a_mask_of_another_sky_is_refused(mask_file):
