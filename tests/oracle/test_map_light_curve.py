@@ -50,3 +50,18 @@ def test_fluxes_errors_and_limits(curve):
 def test_variability(curve):
     np.testing.assert_allclose(curve.variability.fvar, FVAR, rtol=0.01)  # of fluxes that are 0.01 errors apart
     np.testing.assert_allclose(curve.variability.fpp, FPP, rtol=0.01)
+
+
+def test_maps_of_parts_of_a_run(gammapy_data):
+    """Counts, background and exposure of two intervals of 10 min, by gammapy's select_time and makers."""
+    options = {
+        "general.store": False,
+        "selection": {"cone": None, "obs_ids": [23523], "intervals": {"length": "10 min", "number": 2}},
+        "reduction": {"stack": False, "background": {"method": "irf"}},
+    }
+    first, second = Analysis(CONFIG, options).run(until="reduction").datasets
+    assert (first.name, second.name) == ("23523_0", "23523_1")
+    assert [each.counts.sum() for each in (first, second)] == [272, 300]
+    for each in (first, second):
+        assert each.background.sum() == pytest.approx(242.491975, rel=1e-6)
+        assert each.exposure.to_value("m2 s").mean() == pytest.approx(2.20264463e8, rel=1e-6)
