@@ -86,7 +86,7 @@ class _Cluster:
         self.name = scheduler or "this machine"
         self.pending: dict[int, Any] = {}
         self._looked = -_LOOK_SECONDS
-        self._n_workers = n_jobs
+        self._n_workers = 0
         self._is_told = False
 
     def results(self) -> Iterator[Result]:
@@ -142,9 +142,12 @@ class _Cluster:
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return
         try:
-            self._n_workers = len(self.client.nthreads())
+            workers = list(self.client.nthreads())
         except Exception as error:  # a closed connection has many faces
             raise self._gone(error) from error
+        if workers and not self._n_workers:  # results come from the workers themselves where they can be reached
+            self.client.direct_to_workers = _is_reachable(workers[0])
+        self._n_workers = len(workers)
         self._looked = time.monotonic()
         if self._n_workers == 0 and not self._is_told:
             logger.warning("the Dask scheduler at %s has no workers; waiting for some", self.name)
@@ -200,11 +203,19 @@ class _Cluster:
         return ClusterError(f"{text}; start it and run again: what is done is kept")
 
 
-def _knock(scheduler: str | None) -> None:
+def _knock(address: str | None, timeout: float = _CONNECT_SECONDS) -> None:
     """OSError at once where nobody listens at an address; the client would try again and again."""
-    place = urlsplit(scheduler or "")
+    place = urlsplit(address or "")
     if place.scheme in ("tcp", "tls") and place.hostname and place.port:
-        socket.create_connection((place.hostname, place.port), timeout=_CONNECT_SECONDS).close()
+        socket.create_connection((place.hostname, place.port), timeout=timeout).close()
+
+
+def _is_reachable(address: str) -> bool:
+    try:
+        _knock(address, timeout=2)
+    except OSError:
+        return False
+    return True
 
 
 def remote_call(function: Any, data: bytes, surroundings: tuple[str, str, int]) -> Result:
