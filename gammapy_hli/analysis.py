@@ -25,7 +25,7 @@ from gammapy_hli.core.resolve import check_tree, resolve
 from gammapy_hli.core.saved import without_defaults
 from gammapy_hli.core.sources import EntrySource, FileSource, PythonSource, Reader, Source
 from gammapy_hli.core.traits import List, Str
-from gammapy_hli.run.chain_runner import ChainResult, Wish, chain_status, part_of, plan_chain, run_chain
+from gammapy_hli.run.chain_runner import ChainResult, chain_status, plan_chain, run_chain
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.run.outdir import CONFIG_FILE
 from gammapy_hli.run.plan import Plan, StepStatus
@@ -33,6 +33,7 @@ from gammapy_hli.run.products import Memory, ProductStore
 from gammapy_hli.run.progress import Progress
 from gammapy_hli.run.session_copy import write_session
 from gammapy_hli.run.step import Option, Step
+from gammapy_hli.run.wish import Wish, part_of
 from gammapy_hli.tools import DEFAULT_STEPS, TOOLS
 
 CALLS = {

@@ -21,12 +21,13 @@ from gammapy_hli.base.errors import (
     Terminated,
 )
 from gammapy_hli.base.file_record import read_record
-from gammapy_hli.run.chain_runner import Wish, chain_status, plan_chain, run_chain
+from gammapy_hli.run.chain_runner import chain_status, plan_chain, run_chain
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.manifest import read_manifest
 from gammapy_hli.run.products import ProductStore
 from gammapy_hli.run.step import Option, Step
+from gammapy_hli.run.wish import Wish
 
 
 class Join:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from gammapy_hli.run.chain_runner import Wish, plan_chain, run_chain
+from gammapy_hli.run.chain_runner import plan_chain, run_chain
 from gammapy_hli.run.plan import Moves
 from gammapy_hli.run.step import Option, Step
+from gammapy_hli.run.wish import Wish
 
 
 class Reads:
