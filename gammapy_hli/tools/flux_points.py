@@ -1,6 +1,6 @@
 """Flux points: the spectrum of a source bin by bin."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -11,6 +11,7 @@ from gammapy_hli.components.energy_axis import EnergyAxis
 from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Float, Str
+from gammapy_hli.run.context import RunContext
 from gammapy_hli.tools.fit_checks import range_problem
 from gammapy_hli.tools.source_choice import source_name
 
@@ -36,7 +37,7 @@ class FluxPointsTool(Tool):
     n_sigma_ul = Float(2, above=0, help="Confidence of the upper limits, in sigma.", level="basic")
     sensitivity = Bool(False, help="Also the flux that would just be detected.")
     n_sigma_sensitivity = Float(5, above=0, help="Significance that counts as detection.")
-    reoptimize = Bool(False, help="Refit the other sources in each bin; much slower.")
+    reoptimize = Bool(False, help="Refit the other sources in each bin; much slower. general.n_jobs helps.")
     deabsorb = Bool(
         False,
         help="Also points of the intrinsic spectrum, without the EBL absorption of the source: <source>-intrinsic.",
@@ -52,6 +53,7 @@ class FluxPointsTool(Tool):
             yield axis.problem(chosen, message, code="range")
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        self._context = context or RunContext()
         self._fit = inputs["fit_result"]
         self._datasets = inputs["datasets"]
         self._source = source_name(self, self._fit.models)
@@ -75,7 +77,15 @@ class FluxPointsTool(Tool):
             energy_range=self._fit.energy_range,
             nuisances=self._fit.nuisances,
             deabsorb=self.deabsorb,
+            run_map=self._on_workers,
         )
+
+    def _on_workers(self, function: Any, items: Iterable[int]) -> Iterator[Any]:
+        """Values of a function, from as many processes as the run has; the first error is raised."""
+        for outcome in self._context.map(function, list(items), label="flux points"):
+            if outcome.error is not None:
+                raise outcome.error
+            yield outcome.value
 
     def check_inputs(self) -> None:
         """A source that is to be de-absorbed must have an absorption; looked at before any step runs."""

@@ -25,7 +25,8 @@ model:
     crab:
       spectral: {type: pl, amplitude: 3e-11 cm-2 s-1 TeV-1, index: 2.6, reference: 1 TeV}
       spatial: {type: point, lon_0: 83.633 deg, lat_0: 22.0145 deg}
-flux_points: {source: crab, energy: {min: 0.5 TeV, max: 20 TeV, nbins: 3}}
+  background: {norm: 1}
+flux_points: {source: crab, reoptimize: true, energy: {min: 0.5 TeV, max: 20 TeV, nbins: 3}}
 light_curve: {source: crab}
 """
 PATCHED = """\
@@ -66,6 +67,11 @@ def test_maps_of_two_processes_are_the_same_bytes(place, hli, products, stack):
         done = hli("run", "-c", "map.yaml", "-q", "--n-jobs", n_jobs, "--outdir", f"out-{n_jobs}", *until)
         assert done.code in (0, 4), done.err
     assert products("out-1") == products("out-2")
+    if not until:
+        table = (place / "out-2" / "flux_points" / "crab.ecsv").read_text()
+        assert (
+            sum(line.endswith("True") or " True " in line for line in table.splitlines()) >= 2
+        )  # points that were fitted
 
 
 def test_killed_worker_is_told_with_its_run_and_the_others_go_on(run_patched, place):

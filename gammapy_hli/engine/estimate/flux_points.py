@@ -12,7 +12,7 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
 from gammapy_hli.engine.estimate.norm_columns import norm_columns
 from gammapy_hli.engine.estimate.reference_spectrum import reference_spectrum, upright
-from gammapy_hli.engine.estimate.refit import refit_norms
+from gammapy_hli.engine.estimate.refit import PointFit, RunMap, refit_norms
 from gammapy_hli.engine.estimate.scaled_source import ScaledSource, hold_shape
 from gammapy_hli.engine.estimate.sensitivity import norm_sensitivity
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
@@ -89,6 +89,7 @@ def estimate_flux_points(
     energy_range: EnergyRange | None = None,
     nuisances: Sequence[Nuisance] = (),
     deabsorb: bool = False,
+    run_map: RunMap = map,
 ) -> FluxPoints:
     """Flux of a source in bins of energy, as a norm on its spectrum in the models, everything else held.
 
@@ -116,6 +117,8 @@ def estimate_flux_points(
     deabsorb : bool
         Also the points of the intrinsic spectrum, `FluxPoints.intrinsic`: the absorption by the extragalactic
         background light that is part of the spectrum taken out.
+    run_map : callable
+        What has the points of ``reoptimize`` fitted, see `refit_norms`.
 
     Returns
     -------
@@ -142,7 +145,8 @@ def estimate_flux_points(
     if reoptimize and any(name not in _own_names(models, source) for name in likelihood.free):
         scaled = ScaledSource.of(model, sign)
         others = [scaled if each.name == source else hold_shape(each) for each in models]
-        columns = refit_norms(datasets, others, numbers, n_points, likelihood.masks, norms, n_sigma, n_sigma_ul, held)
+        point_fit = PointFit(datasets, others, numbers, likelihood.masks, norms, n_sigma, n_sigma_ul, held)
+        columns = refit_norms(point_fit, n_points, run_map)
     else:
         columns = _solve(bins, n_points, len(datasets), norms, n_sigma, n_sigma_ul)
     nothing = np.full(n_points, np.nan)

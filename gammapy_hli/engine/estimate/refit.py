@@ -1,6 +1,7 @@
 """Flux points with the other sources refitted in each bin: one small fit a point, slower than flux_points.py."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,54 +17,75 @@ from gammapy_hli.engine.models.nuisance import Nuisance
 from gammapy_hli.engine.products.flux_points import SQRT_TS_THRESHOLD
 
 Array = NDArray[np.float64]
+RunMap = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
 
 SCALARS = ("norm", "norm_err", "norm_errp", "norm_errn", "norm_ul", "ts", "sqrt_ts", "stat", "stat_null")
 MAX_DOUBLINGS = 40
 
 
-def refit_norms(
-    datasets: Sequence[AnyDataset],
-    models: Sequence[Any],
-    numbers: Sequence[NDArray[np.intp]],
-    n_points: int,
-    masks: Sequence[NDArray[np.bool_]],
-    norms: Array,
-    n_sigma: float,
-    n_sigma_ul: float,
-    nuisances: Sequence[Nuisance] = (),
-) -> dict[str, Any]:
-    """Columns of flux points, with all free parameters of ``models`` fitted in the bins of each point.
+@dataclass(frozen=True, eq=False)
+class PointFit:
+    """Fits all free parameters of ``models`` in the bins of one flux point; works in any process.
 
     Parameters
     ----------
+    datasets : tuple of datasets
     models : sequence
         Sky models, the source of interest replaced by a ScaledSource.
     numbers : sequence of int arrays (ne,)
         For each dataset the point of each reconstructed bin.
     masks : sequence of bool arrays (ne,) or (ne, ny, nx)
         Bins that may be used.
+    norms : array
+        At which the statistic is recorded.
+    n_sigma, n_sigma_ul : float
+        Confidence of errors and of upper limits.
     nuisances : sequence of Nuisance
         Of the datasets, frozen.
     """
-    name = next(each.name for each in models if isinstance(each, ScaledSource)) + ".spectral.norm"
-    columns: dict[str, Any] = {key: np.full(n_points, np.nan) for key in SCALARS}
-    columns["success"] = np.zeros(n_points, dtype=bool)
-    columns["stat_scan"] = np.full((n_points, len(norms)), np.nan)
-    for key in ("npred", "npred_excess"):
-        columns[key] = np.full((n_points, len(datasets)), np.nan)
-    for point in range(n_points):
+
+    datasets: Sequence[AnyDataset]
+    models: Sequence[Any]
+    numbers: Sequence[NDArray[np.intp]]
+    masks: Sequence[NDArray[np.bool_]]
+    norms: Array
+    n_sigma: float
+    n_sigma_ul: float
+    nuisances: Sequence[Nuisance] = ()
+
+    def __call__(self, point: int) -> dict[str, Any] | None:
+        """Columns of the point of this number; None where it has no usable bins or its fit fails."""
         chosen = [
             mask & (number == point).reshape(-1, *[1] * (mask.ndim - 1))
-            for mask, number in zip(masks, numbers, strict=True)
+            for mask, number in zip(self.masks, self.numbers, strict=True)
         ]
         if not any(mask.any() for mask in chosen):
-            continue
-        likelihood = compile_bins(datasets, models, chosen, nuisances=nuisances)
+            return None
+        likelihood = compile_bins(self.datasets, self.models, chosen, nuisances=self.nuisances)
         best = minimize(likelihood)
         if not (best.success or best.status == NO_COVARIANCE):
-            continue
-        row = _row(likelihood, best, name, norms, n_sigma, n_sigma_ul)
-        for key, value in row.items():
+            return None
+        name = next(each.name for each in self.models if isinstance(each, ScaledSource)) + ".spectral.norm"
+        return _row(likelihood, best, name, self.norms, self.n_sigma, self.n_sigma_ul)
+
+
+def refit_norms(fit: PointFit, n_points: int, run_map: RunMap = map) -> dict[str, Any]:
+    """Columns of flux points, with all free parameters fitted in the bins of each point.
+
+    Parameters
+    ----------
+    fit : PointFit
+    n_points : int
+    run_map : callable
+        Calls the fit on the number of every point and gives its answers in order: `map`, or one that has others work.
+    """
+    columns: dict[str, Any] = {key: np.full(n_points, np.nan) for key in SCALARS}
+    columns["success"] = np.zeros(n_points, dtype=bool)
+    columns["stat_scan"] = np.full((n_points, len(fit.norms)), np.nan)
+    for key in ("npred", "npred_excess"):
+        columns[key] = np.full((n_points, len(fit.datasets)), np.nan)
+    for point, row in enumerate(run_map(fit, range(n_points))):
+        for key, value in (row or {}).items():
             columns[key][point] = value
     columns["is_ul"] = columns["success"] & (columns["sqrt_ts"] < SQRT_TS_THRESHOLD)
     return columns
