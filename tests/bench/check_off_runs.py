@@ -60,13 +60,14 @@ def main() -> None:
     """Print a table of pulls."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=40, help="number of simulations")
+    parser.add_argument("--seed", type=int, default=0, help="first seed")
     parser.add_argument("--n-runs", type=int, default=3)
     parser.add_argument("--n-off", type=int, default=6)
     arguments = parser.parse_args()
     pulls: dict[tuple[str, str], list[float]] = {
         ("livetime", "radec"): [], ("background", "radec"): [], ("livetime", "altaz"): []
     }  # fmt: skip
-    for seed in range(arguments.n):
+    for seed in range(arguments.seed, arguments.seed + arguments.n):
         with tempfile.TemporaryDirectory() as name:
             simulate(Path(name), seed, arguments.n_runs, arguments.n_off)
             for key, found in pulls.items():
