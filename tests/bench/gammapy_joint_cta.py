@@ -57,19 +57,22 @@ def reduce_runs(n_runs: int) -> Datasets:
     return datasets
 
 
-def fit(datasets: Datasets) -> tuple[dict[str, list[float]], Fit]:
+def fit(datasets: Datasets) -> Fit:
     spectral = ExpCutoffPowerLawSpectralModel(
         index=2, amplitude=3e-12 * u.Unit("cm-2 s-1 TeV-1"), reference=1 * u.TeV, lambda_=0.1 / u.TeV
     )
     spatial = PointSpatialModel(lon_0="-0.05 deg", lat_0="-0.05 deg", frame="galactic")
     source = SkyModel(spectral, spatial, name="source")
-    backgrounds = [FoVBackgroundModel(dataset_name=dataset.name) for dataset in datasets]
-    datasets.models = [source, *backgrounds]
-    result = Fit().run(datasets)
-    found = {parameter.name: [parameter.value, parameter.error] for parameter in source.parameters.free_parameters}
-    found["norm"] = [backgrounds[0].spectral_model.norm.value, backgrounds[0].spectral_model.norm.error]
-    found["last norm"] = [backgrounds[-1].spectral_model.norm.value, backgrounds[-1].spectral_model.norm.error]
-    return found, result
+    datasets.models = [source, *(FoVBackgroundModel(dataset_name=dataset.name) for dataset in datasets)]
+    return Fit().run(datasets)
+
+
+def values_of(datasets: Datasets) -> dict[str, list[float]]:
+    """Values and errors of the source, and of the first and the last background."""
+    source, *backgrounds = datasets.models
+    norms = {"norm": backgrounds[0].spectral_model.norm, "last norm": backgrounds[-1].spectral_model.norm}
+    free = {parameter.name: parameter for parameter in source.parameters.free_parameters}
+    return {name: [parameter.value, parameter.error] for name, parameter in {**free, **norms}.items()}
 
 
 def main() -> None:
@@ -79,13 +82,14 @@ def main() -> None:
     with stage("write"):
         datasets.write(outdir / "datasets.yaml", overwrite=True)
     with stage("fit"):
-        found, result = fit(datasets)
+        result = fit(datasets)
     TIMES["total"] = time.perf_counter() - START
     sums = {
         "counts": float(sum(dataset.counts.data[dataset.mask_safe.data].sum() for dataset in datasets)),
         "background": sum(float(each.background.data[each.mask_safe.data].sum(dtype=float)) for each in datasets),
     }
-    facts = {"stat": result.total_stat, "nfev": result.nfev, "success": bool(result.success)}
+    found = values_of(datasets)
+    facts = {"stat": float(result.total_stat), "nfev": result.nfev, "success": bool(result.success)}
     (outdir / "result.json").write_text(json.dumps({"times_s": TIMES, "fit": found, "sums": sums, **facts}))
 
 
