@@ -205,7 +205,7 @@ class Gti(Summary):
 
 def _split_mjd(reference: Time) -> tuple[int, float]:
     """Split a reference into MJDREFI and MJDREFF such that `read_reference` gives the same two float64 back."""
-    whole = int(np.floor(reference.mjd))
+    whole = int(np.floor((reference.jd1 - 2400000.5) + reference.jd2))
     fraction = (reference.jd1 - 2400000.5 - whole) + reference.jd2
     return whole, float(fraction)
 

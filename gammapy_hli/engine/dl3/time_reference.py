@@ -78,9 +78,20 @@ def time_unit(header: Mapping[str, Any], where: str) -> str:
     return unit.to_string()
 
 
+_MOST_DIFFERENCES = 1024
+_differences: dict[tuple[Any, ...], float] = {}  # clocks of many runs are the same few, and the difference takes long
+
+
 def seconds_between(reference: Time, time: Time) -> float:
     """Give the elapsed SI seconds from `reference` to `time`, whatever their scales."""
-    return float((time - reference).to_value(u.s))
+    if reference.location is not None or time.location is not None:
+        return float((time - reference).to_value(u.s))
+    key = (reference.scale, reference.jd1, reference.jd2, time.scale, time.jd1, time.jd2)
+    if key not in _differences:
+        if len(_differences) >= _MOST_DIFFERENCES:
+            _differences.clear()
+        _differences[key] = float((time - reference).to_value(u.s))
+    return _differences[key]
 
 
 def same_reference(one: Time, other: Time) -> bool:
