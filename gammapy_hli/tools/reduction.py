@@ -17,8 +17,10 @@ from gammapy_hli.core.component import Slot
 from gammapy_hli.core.tool import Tool
 from gammapy_hli.core.traits import Bool, Choice, Quantity, Region
 from gammapy_hli.run.context import RunContext
+from gammapy_hli.tools.exclusion_search import plan_with_found
 from gammapy_hli.tools.kept_runs import reduced_runs, run_keys
 from gammapy_hli.tools.kept_sum import KeptSum
+from gammapy_hli.tools.reduction_checks import missing_sky, reduction_problems
 
 
 class ReductionTool(Tool):
@@ -79,88 +81,10 @@ class ReductionTool(Tool):
     safe_mask = Slot(SafeMask, level="basic")
 
     def check_complete(self) -> Iterable[Problem]:
-        needed = "on_region" if self.stored("type") == "spectrum" else "geometry"
-        is_there = self.stored("on_region") is not None if needed == "on_region" else self.geometry is not None
-        if not is_there:
-            example = {
-                "on_region": '{circle: {center: "83.63 deg, 22.01 deg", radius: 0.11 deg}}',
-                "geometry": '{center: "83.63 deg, 22.01 deg", width: [4 deg, 4 deg], pixel: 0.02 deg}',
-            }[needed]
-            message = f"is needed for reduction.type {self.place_of('type')}"
-            yield self.problem(needed, message, code="missing", hint=f"write e.g. {example}")
+        yield from missing_sky(self)
 
     def check(self) -> Iterable[Problem]:
-        region = self.stored("on_region")
-        if (
-            self.stored("type") == "spectrum"
-            and self.stored("containment_correction")
-            and isinstance(region, Mapping)
-            and not {"circle", "point"} & set(region)  # a point stands for a cut that the responses hold already
-        ):
-            shape = next(iter(region))
-            yield self.problem(
-                "containment_correction",
-                f"needs a circle; reduction.on_region is a {shape} ({self.origin_of('on_region')})",
-                hint="set it to false or take a circle",
-            )
-        if self.stored("average_edisp") and self.stored("use_region_center"):
-            yield self.problem(
-                "average_edisp", f"needs use_region_center false; it is {self.place_of('use_region_center')}"
-            )
-        chosen = self.background.chosen("method")
-        if chosen is not None and self.stored("type") not in chosen.reduction_types:
-            yield self.background.problem(
-                "method", f"{self.background.method} does not fit reduction.type {self.place_of('type')}"
-            )
-        yield from self._check_search(chosen)
-        yield from self._check_overlap()
-        if self.group is not None and (self.stored("type") == "spectrum" or not self.stored("stack")):
-            name = "type" if self.stored("type") == "spectrum" else "stack"
-            yield self.problem("group", f"adds images or maps, but {self.dotted_path}.{name} is {self.place_of(name)}")
-        if "bkg-peak" in self.safe_mask.stored("methods") and chosen is None:
-            yield self.safe_mask.problem(
-                "methods",
-                f"bkg-peak needs a background; reduction.background.method is {self.background.place_of('method')}",
-            )
-
-    def _check_overlap(self) -> Iterable[Problem]:
-        """Whether events of the true energies can be seen in the reconstructed ones."""
-        (low, high), (low_true, high_true) = self.energy.limits(), self.energy_true.limits()
-        if None in (low, high, low_true, high_true) or (low_true < high and high_true > low):
-            return
-        name = "edges" if self.energy_true.stored("edges") is not None else "min"
-        yield self.energy_true.problem(
-            name,
-            f"the true energies {self.energy_true.place_of_limits()} do not overlap {self.dotted_path}.energy "
-            f"{self.energy.place_of_limits()}",
-            hint="let them reach over the reconstructed ones on both sides",
-        )
-
-    def _check_search(self, method: Any) -> Iterable[Problem]:
-        """Whether a search for significant sky can work with the other options."""
-        exclusion = self.background.exclusion
-        search = exclusion.from_significance
-        if search is None:
-            return
-        if self.stored("type") == "spectrum":
-            yield exclusion.problem(
-                "from_significance",
-                f"needs maps, but reduction.type is {self.place_of('type')}",
-                hint="make images first and take their reduction/exclusion.fits as exclusion.mask, or name regions",
-            )
-        elif method is None or not method.uses_exclusion:
-            yield exclusion.problem(
-                "from_significance",
-                "searches the sky that the background leaves out, but reduction.background.method "
-                f"{self.background.place_of('method')} leaves out none",
-                hint="take ring, adaptive-ring or fov, or take the search out",
-            )
-        elif self.geometry is not None:
-            radius, pixel = search.number_of("radius"), self.geometry.number_of("pixel")
-            if radius is not None and pixel is not None and radius < pixel:
-                yield search.problem(
-                    "radius", f"{search.place_of('radius')} is below geometry.pixel {self.geometry.place_of('pixel')}"
-                )
+        yield from reduction_problems(self)
 
     def input_files(self, observations: Any) -> list[FilePath]:
         """Files of all selected runs, and of those that their background is taken from."""
@@ -268,7 +192,8 @@ class ReductionTool(Tool):
     def start(self) -> None:
         runs = list(self._observations)
         if self.type != "spectrum" and self.background.exclusion.from_significance is not None:
-            self._plan, self._search_facts = self._search_exclusion(runs)
+            search = self.background.exclusion.from_significance
+            self._plan, self._search_facts = plan_with_found(search, self._context, self._plan, runs, reduce_run)
         self._datasets: list[Any] = []
         self._facts: list[dict[str, Any]] = []
         has_failed = self._reduce(runs)
@@ -305,33 +230,14 @@ class ReductionTool(Tool):
 
     def _note(self, facts: dict[str, Any]) -> None:
         """Take the facts of a run; one that is left out is told of, or stops the step."""
+        if "told" in facts:
+            self._context.logger.warning(f"run {facts['name']}: {facts['told']}")
         if "dropped" in facts:
             if self._context.on_error == "stop":
                 message = f"run {facts['name']}: {facts['dropped']}"
                 raise StepError(self.step, message, exit_code=InputError.exit_code)
             self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
         self._facts.append(facts)
-
-    def _search_exclusion(self, runs: list[Any]) -> tuple[Any, dict[str, Any]]:
-        """The plan with what is significant excluded, and how the search went. Bad runs are told of afterwards."""
-        from gammapy_hli.engine.estimate.exclusion_search import search_exclusion  # late: loads scipy
-
-        def reduce_all(plan: Any) -> Any:
-            stacker, is_empty = plan.stacker(), True
-            for outcome in self._context.map(partial(reduce_run, plan=plan), runs, label="search for exclusion"):
-                dataset = None if outcome.error is not None else outcome.value[0]
-                if dataset is not None:
-                    stacker.add(dataset)
-                    is_empty = False
-            return None if is_empty else stacker.result("search")
-
-        search = self.background.exclusion.from_significance.search()
-        found = search_exclusion(self._plan, search, reduce_all)
-        told = "the last found nothing new" if found.is_stable else "the last found new ones: allow more iterations"
-        self._context.logger.info(
-            f"exclusion from significance: {found.pixels[-1]} pixels in {found.n_rounds} rounds ({told})"
-        )
-        return replace(self._plan, exclusion=found.mask), found.facts()
 
     def _keep(self, dataset: Any) -> None:
         if self._stacker is None:
@@ -380,6 +286,7 @@ class ReductionTool(Tool):
 def reduce_run(observation: Any, plan: Any) -> tuple[Any, dict[str, Any]]:
     """The dataset of one run, None where it cannot be used, and what is known of it; works in any process."""
     from gammapy_hli.engine.products.reduction import run_numbers  # late: loads astropy
+    from gammapy_hli.engine.reduce.meta import OFF_LEFT
     from gammapy_hli.engine.reduce.run import reduce_any, target_offset
 
     facts: dict[str, Any] = {"name": observation.name}
@@ -388,6 +295,8 @@ def reduce_run(observation: Any, plan: Any) -> tuple[Any, dict[str, Any]]:
         facts["offset"] = target_offset(observation, plan).to_value("deg")
         facts["livetime"] = observation.livetime.to_value("s")
         dataset = reduce_any(observation, plan)
+        if OFF_LEFT in dataset.meta:
+            facts["told"] = f"off runs that cannot be used: {'; '.join(dataset.meta[OFF_LEFT])}"
         return dataset, {**facts, **run_numbers(dataset)}
     except ItemError as error:
         return None, {**facts, "dropped": error.reason}
