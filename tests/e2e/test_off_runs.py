@@ -1,5 +1,7 @@
 """Off runs from the command line: a store with a source and one without, pairs by zenith, mistakes, files, resuming."""
 
+import shutil
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -113,6 +115,58 @@ def test_the_name_of_the_method_is_told_as_it_is_written(paired, hli):
     assert "Set method: off-runs." in outcome.err
 
 
+def test_runs_of_the_same_store_are_told_from_those_that_conditions_leave_out(paired, hli):
+    path = "--reduction.background.off_runs"
+    outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", "--selection.obs_ids", "1", "2",
+                  f"{path}.datastore", "null", f"{path}.columns", "{OBS_ID: {max: 2}}")  # fmt: skip
+    assert outcome.code == 3
+    assert "none of 3 runs is selected: 2 selected themselves; 1 by column OBS_ID. For example: OBS_ID 3" in outcome.err
+
+
+def own_copy(place, off_store):
+    """A store of off runs that may be spoiled; the path of the file of a run."""
+    (place / "off").unlink()
+    shutil.copytree(off_store, place / "off")
+    return lambda number: place / "off" / "data" / f"sim_obs_id_{number:06d}.fits.gz"
+
+
+def test_a_run_that_cannot_be_read_is_left_out_with_its_reason(paired, hli):
+    (paired / "store" / "data" / "sim_obs_id_000002.fits.gz").write_bytes(b"")
+    outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress")
+    assert outcome.code == 4, outcome.err
+    assert "run 2 is left out: " in outcome.err
+    assert "sim_obs_id_000002.fits.gz: the file is empty (0 bytes)" in outcome.err
+    assert sorted(dataset.name for dataset in Analysis.read("out").datasets) == ["1", "3"]
+
+
+GIVEN = ("--reduction.background.off_runs.runs", '{"1": [101, 102], "2": [103, 101], "3": 104}')
+
+
+@pytest.mark.parametrize("options", [(), GIVEN], ids=["found", "given"])
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b""), lambda path: path.unlink()],
+                         ids=["empty", "gone"])  # fmt: skip
+def test_an_off_run_that_cannot_be_read_is_not_used_and_told(paired, hli, off_store, options, spoil):
+    spoil(own_copy(paired, off_store)(103))
+    outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *options)
+    assert outcome.code == 0, outcome.err
+    assert "off run 103 " in outcome.err
+    assert "the file is empty (0 bytes)" in outcome.err or "no such file" in outcome.err
+    used = [str(dataset.meta["OFF_FROM"][0]).split()[1:] for dataset in Analysis.read("out").datasets]
+    assert {number for numbers in used for number in numbers} == {"101", "102", "104"}
+    assert len(used) == 3
+
+
+def test_an_off_run_that_breaks_off_behind_its_header_is_told_with_its_run(paired, hli, off_store):
+    path = own_copy(paired, off_store)(101)
+    path.write_bytes(path.read_bytes()[:-20000])
+    outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *GIVEN)
+    assert outcome.code == 0, outcome.err
+    for number in (1, 2):
+        assert f"run {number}: off runs that cannot be used: run 101: " in outcome.err
+    used = {dataset.name: dataset.meta["OFF_FROM"][0] for dataset in Analysis.read("out").datasets}
+    assert used == {"1": "runs 102", "2": "runs 103", "3": "runs 104"}
+
+
 def test_selected_runs_do_not_serve_each_other_unless_they_are_named(paired, hli):
     path = "--reduction.background.off_runs"
     for options in (("datastore", "null"), ("datastore", "store")):
@@ -120,7 +174,9 @@ def test_selected_runs_do_not_serve_each_other_unless_they_are_named(paired, hli
             "run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", f"{path}.{options[0]}", options[1]
         )
         assert outcome.code == 3
-        assert "none of 3 runs is selected: 3 in exclude_ids" in outcome.err
+        assert "off runs: all 3 runs of " in outcome.err
+        assert "are selected themselves, none is left for the background. Give another store" in outcome.err
+        assert "exclude_ids" not in outcome.err
     named = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", f"{path}.datastore", "null",
                 f"{path}.obs_ids", "1", "2", "3")  # fmt: skip
     assert named.code == 0, named.err

@@ -447,6 +447,8 @@ def read_bytes(path: Path) -> bytes:
         Where the file is not there, cannot be read, is a broken gzip file or is no FITS file.
     """
     content = _read_disk(path, -1)
+    if not content:
+        raise InputError(f"{path}: the file is empty (0 bytes). Fetch or make it again.")
     if content.startswith(GZIP_MAGIC):
         try:
             content = gzip.decompress(content)

@@ -93,6 +93,8 @@ class Selection:
         Run numbers; the result is in their order. All must be in the store.
     exclude_ids
         Run numbers to leave out.
+    exclude_words
+        The reason that is given for these.
     cone
         Circle that the pointing must be in.
     target
@@ -116,6 +118,7 @@ class Selection:
 
     obs_ids: tuple[int, ...] | None = None
     exclude_ids: tuple[int, ...] = ()
+    exclude_words: str = "in exclude_ids"
     cone: Cone | None = None
     target: SkyCoord | None = None
     offset_min: u.Quantity | None = None
@@ -186,7 +189,7 @@ def select(store: DataStore, selection: Selection) -> ObservationTable:
     facts.complete(verdict.is_selected)
     _cut_unreadable(verdict, facts)
     if not verdict.is_selected.any():
-        raise NothingSelectedError(verdict.nothing_left(store.name))
+        raise NothingSelectedError(verdict.nothing_left(store.name, (NOT_IN_LIST, selection.exclude_words)))
     return _table(facts, verdict, selection)
 
 
@@ -220,10 +223,11 @@ class _Verdict:
             if kinds and (kinds[0] in (NO_FILE, UNREADABLE) or (kinds[0] == NO_HDU and obs_id in named))
         ]
 
-    def nothing_left(self, store: str) -> str:
+    def nothing_left(self, store: str, plain: Sequence[str]) -> str:
+        """What left out how many runs, with an example of a reason that is none of the plain ones."""
         counts = Counter(kinds[0] for kinds in self.kinds)
         listed = "; ".join(f"{number} {kind}" for kind, number in counts.most_common())
-        first = next((reasons[0] for reasons in self.reasons if reasons and reasons[0] != NOT_IN_LIST), "")
+        first = next((reasons[0] for reasons in self.reasons if reasons and reasons[0] not in plain), "")
         example = f" For example: {first}." if first else ""
         return f"{store}: none of {len(self.obs_ids)} runs is selected: {listed}.{example} Widen the selection."
 
@@ -245,7 +249,7 @@ def _cut_numbers(verdict: _Verdict, selection: Selection) -> None:
     excluded = set(selection.exclude_ids)
     for row, obs_id in enumerate(verdict.obs_ids):
         if obs_id in excluded:
-            verdict.reject(row, "in exclude_ids", "in exclude_ids")
+            verdict.reject(row, selection.exclude_words, selection.exclude_words)
         elif wanted is not None and obs_id not in wanted:
             verdict.reject(row, NOT_IN_LIST, NOT_IN_LIST)
 

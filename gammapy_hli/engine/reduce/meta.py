@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 OFF_FROM = "OFF_FROM"
 """Where off counts come from, if not from other regions of the same run: 'phase', or 'runs 20136 20137'."""
+OFF_LEFT = "OFF_LEFT"
+"""Which off runs that were chosen for a run could not be used, and why; not there where all could."""
 
 
 def off_runs_of(meta: Mapping[str, list[Any]]) -> list[str]:

@@ -18,7 +18,7 @@ from gammapy_hli.engine.dl3.store import DataStore
 from gammapy_hli.engine.geom.region import region_center
 from gammapy_hli.engine.geom.sphere import icrs_radians, to_fov
 from gammapy_hli.engine.reduce.counts import fill_counts
-from gammapy_hli.engine.reduce.meta import OFF_FROM
+from gammapy_hli.engine.reduce.meta import OFF_FROM, OFF_LEFT
 from gammapy_hli.engine.reduce.off_positions import OffPositions, with_off_counts
 from gammapy_hli.engine.reduce.off_runs_pairs import PairCuts, find_pairs, given_pairs, read_traits
 from gammapy_hli.engine.reduce.off_runs_place import (
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 NORMALIZATIONS = ("livetime", "background")
 NOTHING = 1e-15
 """Expected counts [sr-1] that count as none: zeros of response files are interpolated as 1e-38."""
+SELECTED_THEMSELVES = "selected themselves"
+"""Why runs of the same store do not serve as off runs."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,14 @@ class OffRunChoice:
         named = [number for numbers in (self.given or {}).values() for number in numbers]
         return tuple(dict.fromkeys((*named, *(self.obs_ids or ()))))
 
-    def candidates(self, store: DataStore, selected: Sequence[int]) -> tuple[int, ...]:
+    def candidates(self, store: DataStore, selected: Sequence[int]) -> tuple[tuple[int, ...], dict[int, str]]:
         """Off runs that can be used, without those that are selected themselves unless they are named.
+
+        Returns
+        -------
+        numbers : tuple of int
+        unreadable : dict of int to str
+            What is wrong with those whose files are missing or cannot be read, as far as that is seen here.
 
         Raises
         ------
@@ -82,13 +90,20 @@ class OffRunChoice:
         """
         store.check_obs_ids(self.numbers())
         if self.given is not None:
-            return self.numbers()
+            return self.numbers(), {}
         outside = tuple(selected) if self.obs_ids is None else ()
+        if outside and set(store.obs_ids) <= set(outside):
+            raise NothingSelectedError(
+                f"off runs: all {len(outside)} runs of {store.name} are selected themselves, none is left for the "
+                "background. Give another store (off_runs.datastore), select fewer runs, or name runs that may serve "
+                "each other (off_runs.obs_ids)."
+            )
+        wanted = Selection(self.obs_ids, exclude_ids=outside, exclude_words=SELECTED_THEMSELVES, columns=self.columns)
         try:
-            table = select(store, Selection(obs_ids=self.obs_ids, exclude_ids=outside, columns=self.columns))
+            table = select(store, wanted)
         except NothingSelectedError as error:
             raise NothingSelectedError(f"off runs: {error}") from None
-        return tuple(table.selected_ids)
+        return tuple(table.selected_ids), table.failures
 
 
 @dataclass(frozen=True)
@@ -144,21 +159,30 @@ class OffRuns:
             An off run is not in the store, or no run is left to choose from.
         """
         store = observations.store if self.choice.datastore is None else DataStore.open(self.choice.datastore)
-        runs = read_traits(observations.store, observations.ids)
+        runs, lost = read_traits(observations.store, observations.ids)
         is_same = Path(store.name).resolve() == Path(observations.store.name).resolve()
-        off = read_traits(store, self.choice.candidates(store, observations.ids if is_same else ()))
+        numbers, unreadable = self.choice.candidates(store, observations.ids if is_same else ())
+        off, without_traits = read_traits(store, numbers)
+        unreadable = {**unreadable, **without_traits}
 
         def fits(run: Any, other: Any) -> str:  # the rotation of the field on the sky does not matter for most
             place = place_region(plan.on_region, run.pointing, other.pointing)
             return misfit(place, plan.on_region, excluded, plan.exclusion)
 
         if self.choice.given is not None:
-            pairs = given_pairs(runs, off, self.choice.given, self.choice.cuts, fits)
+            given = {number: named for number, named in self.choice.given.items() if number not in lost}
+            pairs = given_pairs(runs, off, given, self.choice.cuts, fits, unreadable)
         else:
             pairs = find_pairs(runs, off, self.choice.cuts, fits)
+            pairs.warnings += [f"off run {number} cannot be used: {reason}" for number, reason in unreadable.items()]
         found = {obs_id: tuple(map(store.observation, numbers)) for obs_id, numbers in pairs.off.items()}
-        told = tuple(pairs.warnings)
-        return replace(self, pairs=found, reasons=pairs.reasons, warnings=told, excluded=tuple(excluded))
+        return replace(
+            self,
+            pairs=found,
+            reasons={**pairs.reasons, **lost},
+            warnings=tuple(pairs.warnings),
+            excluded=tuple(excluded),
+        )
 
     def files_of(self, observation: Observation) -> tuple[Path, ...]:
         """Files of the off runs of a run."""
@@ -177,8 +201,9 @@ class OffRuns:
             found = observation.remember("off runs", plan, lambda: self._look(observation.whole, plan))
         else:
             found = self._look(observation, plan)
+        meta = {**dataset.meta, OFF_FROM: [f"runs {' '.join(found.names)}"]}
         return with_off_counts(
-            replace(dataset, meta={**dataset.meta, OFF_FROM: [f"runs {' '.join(found.names)}"]}),
+            replace(dataset, meta=meta | ({OFF_LEFT: ["; ".join(found.left)]} if found.left else {})),
             counts_off=found.counts,
             acceptance=np.ones(dataset.energy.nbin),
             acceptance_off=found.acceptance_of(observation),
@@ -191,10 +216,12 @@ class OffRuns:
             raise ItemError(self.reasons.get(observation.obs_id, "its off runs were not looked for (OffRuns.prepare)"))
         found = [self._look_at(observation, off, plan) for off in off_runs]
         useful = [each for each in found if not isinstance(each, str)]
+        left = tuple(each for each in found if isinstance(each, str))
         if not useful:
-            raise ItemError(f"no off run can be used: {'; '.join(each for each in found if isinstance(each, str))}")
+            raise ItemError(f"no off run can be used: {'; '.join(left)}")
         return OffCounts(
             names=tuple(each.name for each in useful),
+            left=left,
             counts=np.sum([each.counts for each in useful], axis=0),
             livetime=sum(each.livetime for each in useful),
             background=np.sum([each.background for each in useful], axis=0),
@@ -259,6 +286,8 @@ class OffCounts:
     ----------
     names : tuple of str
         Their numbers.
+    left : tuple of str
+        Which others cannot be used, and why.
     counts : array (ne,)
     livetime : float [s]
     background : array (ne,) [sr-1]
@@ -268,6 +297,7 @@ class OffCounts:
     """
 
     names: tuple[str, ...]
+    left: tuple[str, ...]
     counts: np.ndarray
     livetime: float
     background: np.ndarray

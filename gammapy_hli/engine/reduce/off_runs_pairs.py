@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.store import DataStore
 
@@ -124,13 +126,19 @@ Fits = Callable[[RunTraits, RunTraits], str]
 """(run, off run) -> why the region of the run has no place in the field of the off run, '' where it has one."""
 
 
-def read_traits(store: DataStore, obs_ids: Iterable[int]) -> dict[int, RunTraits]:
+def read_traits(store: DataStore, obs_ids: Iterable[int]) -> tuple[dict[int, RunTraits], dict[int, str]]:
     """Facts of runs by number: from the observation index, and what that lacks from the headers of the events.
+
+    Returns
+    -------
+    traits : dict of int to RunTraits
+    unreadable : dict of int to str
+        What is wrong with the other runs: events that are missing, or a header that is needed and cannot be read.
 
     Raises
     ------
     InputError
-        A run is unknown, or its header is needed and cannot be read.
+        A run is unknown.
     """
     ids = list(dict.fromkeys(obs_ids))
     store.check_obs_ids(ids)
@@ -138,9 +146,15 @@ def read_traits(store: DataStore, obs_ids: Iterable[int]) -> dict[int, RunTraits
     facts.need(("ra_pnt", "dec_pnt", "zenith"), np.ones(len(ids), dtype=bool))
     columns = {name: facts.column(name) for name in ("ra_pnt", "dec_pnt", "zenith")}
     known = _index_facts(store)
-    found = {}
+    found: dict[int, RunTraits] = {}
+    unreadable = {ids[row]: reason for row, reason in facts.unreadable.items()}
     for row, obs_id in enumerate(ids):
-        header = known.get(obs_id) or store.header_facts(obs_id)
+        try:
+            header = _header(store, obs_id, known)
+        except InputError as error:
+            unreadable.setdefault(obs_id, str(error))
+        if obs_id in unreadable:
+            continue
         pointing = SkyCoord(columns["ra_pnt"][row], columns["dec_pnt"][row], unit="deg")
         number = _number(header, "N_TELS")
         found[obs_id] = RunTraits(
@@ -151,7 +165,15 @@ def read_traits(store: DataStore, obs_ids: Iterable[int]) -> dict[int, RunTraits
             telescopes=int(number) if np.isfinite(number) else None,
             muon_efficiency=_number(header, "MUONEFF"),
         )
-    return found
+    return found, unreadable
+
+
+def _header(store: DataStore, obs_id: int, known: Mapping[int, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What is known of a run from the index, else its header; InputError where its events are not there."""
+    path = store.event_file(obs_id)
+    if obs_id in known and path.is_file():
+        return known[obs_id]
+    return store.header_facts(obs_id)
 
 
 def _index_facts(store: DataStore) -> dict[int, Mapping[str, Any]]:
@@ -177,8 +199,12 @@ def given_pairs(
     given: Mapping[int, Sequence[int]],
     cuts: PairCuts,
     fits: Fits,
+    unreadable: Mapping[int, str] = MappingProxyType({}),
 ) -> Pairs:
-    """Pairs as somebody gave them; what is odd about them is a warning, what is impossible is left out."""
+    """Pairs as somebody gave them; what is odd about them is a warning, what is impossible is left out.
+
+    `unreadable` has what is wrong with the off runs that are not in `off`.
+    """
     pairs = Pairs()
     users: Counter[int] = Counter()
     for obs_id, run in runs.items():
@@ -186,7 +212,7 @@ def given_pairs(
         if not wanted:
             pairs.reasons[obs_id] = "no off run is given for it (off_runs.runs)"
         for number in dict.fromkeys(wanted):
-            why = fits(run, off[number]) if number != obs_id else "it is the run itself"
+            why = unreadable.get(number) or ("it is the run itself" if number == obs_id else fits(run, off[number]))
             if why:
                 pairs.warnings.append(f"off run {number} of run {obs_id} is left out: {why}")
                 pairs.reasons[obs_id] = f"no off run is left: {number}: {why}"
