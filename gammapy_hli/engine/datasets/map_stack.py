@@ -204,9 +204,9 @@ class MapStacker:
             return
         part = values[(..., *there)]
         total = self._total(name, values.shape)[(..., *here)]
-        zero = total.dtype.type(0)
         for sum_of, plane, is_safe in zip(total, part, np.broadcast_to(mask, part.shape), strict=True):
-            sum_of += np.where(is_safe & np.isfinite(plane), plane, zero)  # planes stay in the cache of the processor
+            is_finite = np.isfinite(plane)  # one plane at a time stays in the cache of the processor
+            np.add(sum_of, plane, out=sum_of, where=is_safe if is_finite.all() else is_safe & is_finite)
 
     def _add_mask(self, name: str, mask: np.ndarray, here: Slices) -> None:
         self._total(name, mask.shape, bool)[(..., *here)] |= mask
