@@ -1,12 +1,15 @@
 """The search for significant sky before a reduction to maps, with the runs and processes of the step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from gammapy_hli.components.significance_search import SignificanceSearch
 from gammapy_hli.run.context import RunContext
+
+MUCH_LEFT = 0.5
+"""A search that leaves less of the sky for the background than this is to be looked at."""
 
 
 def plan_with_found(
@@ -36,6 +39,24 @@ def plan_with_found(
         return None if is_empty else stacker.result("search")
 
     found = search_exclusion(plan, search.search(), reduce_all)
-    told = "the last found nothing new" if found.is_stable else "the last found new ones: allow more iterations"
-    context.logger.info(f"exclusion from significance: {found.pixels[-1]} pixels in {found.n_rounds} rounds ({told})")
+    context.logger.info(f"exclusion from significance: {found.pixels[-1]} pixels in {found.n_rounds} rounds")
+    for sentence in _oddities(search, found):
+        context.flag(sentence)
     return replace(plan, exclusion=found.mask), found.facts()
+
+
+def _oddities(search: SignificanceSearch, found: Any) -> Iterator[str]:
+    """What a user must look at before the background is believed."""
+    if found.n_rounds and not found.is_stable:
+        new = found.pixels[-1] - found.pixels[-2]
+        yield (
+            f"the search for significant sky stopped before it was done, and the last round still found {new} new "
+            f"pixels: the background may hold sources; allow more {search.dotted_path}.iterations, which is "
+            f"{search.place_of('iterations')}, or raise the threshold where ever more is found"
+        )
+    if found.left < MUCH_LEFT:
+        yield (
+            f"the search for significant sky leaves {100 * found.left:.0f} % of the sky for the background "
+            f"({search.dotted_path}.threshold {search.place_of('threshold')}): it may have excluded noise, which "
+            "biases the background; raise the threshold, lower the margin, or take a larger map"
+        )

@@ -251,3 +251,20 @@ def test_the_search_for_significant_sky_finds_the_source(maps, hli):
     numbers = summary()["reduction"]
     assert numbers["exclusion_rounds"] == mask.meta["rounds"] >= 2
     assert numbers["excluded_fraction"] == pytest.approx((~mask.data).mean())
+
+
+@pytest.mark.parametrize(
+    ("search", "code", "words"),
+    [
+        ("{iterations: 1}", 4, ["still found", "from_significance.iterations, which is 1", "raise the threshold"]),
+        ("{threshold: 1}", 3, ["of the sky for the background after round", "too little", "Raise the threshold"]),
+    ],
+)
+def test_a_search_that_is_not_done_or_takes_everything_is_told(maps, hli, search, code, words):
+    exclusion = f"exclusion: {{regions: [], from_significance: {search}}}"
+    maps(f"reduction: {{type: image, background: {{method: ring, ring: {{inner_radius: 0.3 deg}}, {exclusion}}}}}")
+    said = hli(*RUN, *REDUCE)
+    assert said.code == code
+    for word in words:
+        assert word in said.err
+    assert Path("out/reduction").exists() == (code == 4)

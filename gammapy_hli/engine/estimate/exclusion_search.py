@@ -26,6 +26,8 @@ from gammapy_hli.engine.reduce.map import MapPlan
 
 Mask = NDArray[np.bool_]
 _EIGHT = np.ones((3, 3), dtype=bool)  # neighbours that share an edge or a corner
+LEAST_LEFT = 0.05
+"""Where less of the sky that was seen is left than this, there is no background to speak of."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,14 @@ class FoundExclusion:
         Excluded pixels after each round; the first entry is what was given.
     is_stable : bool
         Whether the last round found nothing new.
+    left : float
+        Fraction of the sky with a background in the first round that is left for the background; 1 without any round.
     """
 
     mask: ExclusionMask
     pixels: tuple[int, ...]
     is_stable: bool
+    left: float = 1.0
 
     @property
     def n_rounds(self) -> int:
@@ -97,7 +102,12 @@ class FoundExclusion:
 
     def facts(self) -> dict[str, Any]:
         """Plain values for the product."""
-        return {"rounds": self.n_rounds, "is_stable": self.is_stable, "excluded_pixels": list(self.pixels)}
+        return {
+            "rounds": self.n_rounds,
+            "is_stable": self.is_stable,
+            "excluded_pixels": list(self.pixels),
+            "left_fraction": self.left,
+        }
 
 
 def search_exclusion(
@@ -118,11 +128,12 @@ def search_exclusion(
     Raises
     ------
     InputError
-        All of the map is excluded: nothing is left for the background.
+        All of the sky that was seen is excluded, or nearly so: nothing is left for the background.
     """
     allowed, wcs = plan.allowed_on(plan.geometry), plan.geometry.to_wcs()
     pixels = [int((~allowed).sum())]
-    is_stable = False
+    is_stable, left = False, 1.0
+    seen: Mask | None = None
     light = replace(plan, only_counts=True)
     while len(pixels) <= search.iterations and not is_stable:
         total = reduce_all(replace(light, exclusion=ExclusionMask(allowed, wcs)))
@@ -132,13 +143,17 @@ def search_exclusion(
         is_stable = not (found & allowed).any()
         allowed = allowed & ~found
         pixels.append(int((~allowed).sum()))
-        if not allowed.any():
+        if seen is None:
+            seen = np.asarray(total.safe.any(axis=0))
+        left = float(allowed[seen].mean()) if seen.any() else 0.0
+        if left < LEAST_LEFT:
             raise InputError(
-                f"the search for significant sky has excluded the whole map in round {len(pixels) - 1} "
-                f"(threshold {search.threshold:g}, radius {search.radius:g}, margin {search.margin:g}). Raise the "
-                "threshold, lower the margin, or take a larger map."
+                f"the search for significant sky leaves {100 * left:.1f} % of the sky for the background after round "
+                f"{len(pixels) - 1} (threshold {search.threshold:g}, radius {search.radius:g}, margin "
+                f"{search.margin:g}), too little to measure it. Raise the threshold (noise alone passes a low one), "
+                "lower the margin, or take a larger map."
             )
-    return FoundExclusion(ExclusionMask(allowed, wcs), tuple(pixels), is_stable)
+    return FoundExclusion(ExclusionMask(allowed, wcs), tuple(pixels), is_stable, left)
 
 
 def widened(mask: Mask, geometry: WcsGeometry, margin: Quantity) -> Mask:

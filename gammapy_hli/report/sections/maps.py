@@ -107,6 +107,8 @@ def _search_words(facts: Mapping[str, Any]) -> str:
         return ""
     first, last = facts["excluded_pixels"][0], facts["excluded_pixels"][-1]
     text = f"It was found from significance in {counted(facts['rounds'], 'round')}: {first} pixels before, {last} after"
+    if "left_fraction" in facts:
+        text += f"; {100 * facts['left_fraction']:.0f} % of the sky that was seen is left for the background"
     return f"{text}." if facts["is_stable"] else f"{text}; the last round still found new ones, more may be needed."
 
 

@@ -103,6 +103,9 @@ def test_the_page_tells_how_the_excluded_sky_was_found(whole):
     found = replace(reduction.exclusion, meta=facts)
     text = page_text(replace(whole, reductions={"reduction": replace(reduction, exclusion=found)}))
     assert "found from significance in 3 rounds: 0 pixels before, 113 after." in text
+    found = replace(found, meta={**facts, "is_stable": False, "left_fraction": 0.3})
+    text = page_text(replace(whole, reductions={"reduction": replace(reduction, exclusion=found)}))
+    assert "30 % of the sky that was seen is left for the background; the last round still found new ones" in text
 
 
 def test_whole_page(whole):

@@ -78,7 +78,9 @@ def test_rounds_end_at_iterations():
     reduce_all, seen = reducer(field(weak=60.0), RING)
     found = search_exclusion(plan(), replace(SEARCH, iterations=1), reduce_all)
     assert (found.n_rounds, len(seen), found.is_stable) == (1, 1, False)
-    assert found.facts() == {"rounds": 1, "is_stable": False, "excluded_pixels": list(found.pixels)}
+    left = pytest.approx(1 - found.pixels[-1] / found.mask.data.size)
+    expected = {"rounds": 1, "is_stable": False, "excluded_pixels": list(found.pixels), "left_fraction": left}
+    assert found.facts() == expected
 
 
 def test_flat_field_excludes_nothing():
@@ -130,8 +132,25 @@ def test_widened_takes_pixels_within_the_margin():
 
 def test_a_search_that_takes_everything_is_told():
     greedy = replace(SEARCH, threshold=0.5, margin=5 * u.deg)
-    with pytest.raises(InputError, match=r"excluded the whole map in round 1 .*threshold 0.5"):
+    with pytest.raises(InputError, match=r"leaves 0.0 % of the sky .* after round 1 .*threshold 0.5"):
         search_exclusion(plan(), greedy, reducer(field(), RING)[0])
+
+
+def test_noise_that_excludes_itself_round_by_round_is_an_error():
+    noise = np.random.default_rng(1).poisson(10.0, (1, *GEOMETRY.shape)).astype(float)
+    dataset = replace(field(strong=0.0), counts=noise)
+    runaway = replace(SEARCH, threshold=1, margin=0.1 * u.deg)
+    with pytest.raises(InputError, match=r"leaves [0-4]\.\d % of the sky .*Raise the threshold"):
+        search_exclusion(plan(), runaway, reducer(dataset, RING)[0])
+
+
+def test_sky_that_no_run_has_seen_is_not_left():
+    half = np.zeros((1, *GEOMETRY.shape), bool)
+    half[:, :, :20] = True
+    dataset = replace(field(strong=0.0), mask_safe=half)
+    given = ExclusionMask.from_regions_on("galactic;box(1,0,2,4)", GEOMETRY)  # most of what is seen
+    with pytest.raises(InputError, match=r"leaves \d.\d % of the sky"):
+        search_exclusion(plan(exclusion=given), SEARCH, lambda _: dataset)
 
 
 @pytest.mark.parametrize(
