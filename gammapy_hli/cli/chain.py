@@ -12,6 +12,7 @@ from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, add_run_fla
 from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_session, warn
 from gammapy_hli.core.chain import step_name
 from gammapy_hli.core.help_text import help_text
+from gammapy_hli.report.number_text import counted
 
 logger = logging.getLogger("gammapy_hli.cli")
 
@@ -186,7 +187,8 @@ def outcome(analysis: Analysis) -> str:
         if decision.action == "use":
             continue
         state = color("done", "32") if decision.action == "run" else color("up to date", "2")
-        numbers = _headline(decision.step, result.numbers.get(decision.step, {}))
+        of_map = getattr(analysis[decision.step], "type", "spectrum") in ("map", "image")
+        numbers = _headline(decision.step, result.numbers.get(decision.step, {}), of_map)
         lines.append(f"{decision.step:<14} {state}{'  ' + numbers if numbers else ''}")
     flags = [f"{step}: {flag}" for step, sentences in result.flags.items() for flag in sentences]
     lines += [color(f"look at: {flag}", "33") for flag in flags]
@@ -196,27 +198,39 @@ def outcome(analysis: Analysis) -> str:
     return "\n".join(lines)
 
 
-def _headline(step: str, numbers: dict[str, Any]) -> str:
+def _headline(step: str, numbers: dict[str, Any], of_map: bool = False) -> str:
+    """Numbers of a step in a line; ``of_map`` says that those of a reduction are sums over a whole map."""
     section = step.partition("@")[0]
     if section == "selection" and numbers:
-        return f"{numbers['n_observations']} runs"
+        runs = numbers.get("n_runs")
+        if runs is None:
+            return counted(numbers["n_observations"], "run")
+        return f"{counted(runs, 'run')} in {counted(numbers['n_observations'], 'part')}"
     if section == "reduction" and numbers:
         sqrt_ts = numbers["sqrt_ts"]
         significance = "" if sqrt_ts is None else f", {sqrt_ts:.1f} sigma"
         return (
-            f"{numbers['n_datasets']} datasets, {numbers['livetime_s'] / 3600:.2f} h, "
-            f"excess {numbers['excess']:.1f}{significance}"
+            f"{counted(numbers['n_datasets'], 'dataset')}, {numbers['livetime_s'] / 3600:.2f} h, "
+            f"{'whole map: ' if of_map else ''}excess {numbers['excess']:.1f}{significance}"
         )
     if section == "fit" and numbers:
         values = (
-            f"{_short_name(name)} {value['value']:.4g} ± {value['error']:.2g}"
+            f"{_short_name(name)} {value['value']:.4g}" + (f" ± {value['error']:.2g}" if value["error"] else "")
             for name, value in numbers["parameters"].items()
         )
         return ", ".join(values)
     if section == "flux_points" and numbers:
-        return ", ".join(f"{source}: {_count(columns['dnde'])} points" for source, columns in numbers.items())
+        return ", ".join(
+            f"{source}: {counted(_count(columns['dnde']), 'point')}" for source, columns in numbers.items()
+        )
+    if section == "maps":
+        peaks = {"significance": "peak {:.1f} sigma", "sqrt_ts": "peak of ts {:.1f} sigma"}
+        found = ((text, numbers.get(name, {}).get("max")) for name, text in peaks.items())
+        return ", ".join(text.format(peak) for text, peak in found if peak is not None)
     if section == "light_curve" and numbers:
-        return ", ".join(f"{source}: {columns['n_intervals']} intervals" for source, columns in numbers.items())
+        return ", ".join(
+            f"{source}: {counted(columns['n_intervals'], 'interval')}" for source, columns in numbers.items()
+        )
     return ""
 
 

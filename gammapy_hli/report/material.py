@@ -1,6 +1,7 @@
 """What a report is made from: the products of the steps that are there, and how they belong together."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -79,6 +80,25 @@ class FitMaterial:
         kind = "stacked fit" if self.result.stack else "joint fit" if len(self.datasets) > 1 else "fit"
         label = self.step.partition("@")[2]
         return kind if not label or label in kind else f"{kind} ({label})"
+
+
+PART = re.compile(r"(?:^|-)(\d+)_\d+$")
+"""How the part of a run is named: the run and the number of the interval, perhaps behind a label."""
+
+
+def is_part(name: str) -> bool:
+    """Whether a name is that of a part of a run, ``47801_3``, and not of a whole run."""
+    return PART.search(name) is not None
+
+
+def run_name(name: str) -> str:
+    """The run that a part, a run or a dataset of one is named after.
+
+    >>> run_name("hess-47801_3"), run_name("47801"), run_name("stacked")
+    ('47801', '47801', 'stacked')
+    """
+    part = PART.search(name)
+    return part[1] if part else name.rpartition("-")[2]
 
 
 @dataclass(frozen=True)
@@ -161,17 +181,29 @@ class Material:
         """Whether there are spectrum datasets."""
         return any(isinstance(dataset, SpectrumDataset) for dataset in self.datasets)
 
+    @cached_property
+    def used_runs(self) -> frozenset[str]:
+        """The runs behind all datasets, each once; a dataset that does not know its runs stands for one."""
+        return frozenset(
+            str(run) for dataset in self.datasets for run in (dataset.obs_ids or (run_name(dataset.name),))
+        )
+
     @property
     def n_runs(self) -> int:
-        """How many runs are used: datasets of spectra; with maps the different runs behind all datasets."""
-        runs = {str(obs_id) for dataset in self.datasets for obs_id in dataset.obs_ids}
-        return len(runs) if self.has_maps and runs else len(self.datasets)
+        """How many runs are used, whole or in parts."""
+        return len(self.used_runs)
 
     @property
     def n_dropped(self) -> int:
-        """How many runs could not be used; with maps each is counted once."""
-        dropped = [name for reduction in self.reductions.values() for name in reduction.dropped]
-        return len(set(dropped)) if self.has_maps else len(dropped)
+        """How many runs could not be used, not even a part of them."""
+        dropped = {run_name(name) for reduction in self.reductions.values() for name in reduction.dropped}
+        return len(dropped - self.used_runs)
+
+    @property
+    def n_parts(self) -> int:
+        """How many parts of runs are used, where intervals cut the runs; 0 where they are whole."""
+        rows = [str(row["name"]) for one in self.reductions.values() for row in one.info if not row["dropped"]]
+        return len(rows) if any(is_part(name) for name in rows) else 0
 
     @cached_property
     def map_views(self) -> tuple[MapView, ...]:

@@ -183,5 +183,6 @@ class SelectionTool(Tool):
         product.table.write(folder / TABLE_FILE)
 
     def summary_numbers(self, product: Any) -> dict[str, Any]:
-        """Headline numbers."""
-        return {"n_observations": len(product)}
+        """Headline numbers; where intervals cut the runs, the observations are their parts and n_runs counts them."""
+        cut = {} if product.intervals is None else {"n_runs": len({run for run, _ in product.parts.values()})}
+        return {"n_observations": len(product), **cut}

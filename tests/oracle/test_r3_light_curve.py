@@ -60,7 +60,7 @@ def at_stated(analysis):
 def test_34_intervals_give_44_datasets(analysis, outdir):
     assert len(analysis.datasets) == len(analysis.observations) == 44
     assert analysis.datasets.names[:5] == ("33787_0", "33787_1", "33787_2", "33788_2", "33788_3")
-    assert json.loads((outdir / "summary.json").read_text())["selection"] == {"n_observations": 44}
+    assert json.loads((outdir / "summary.json").read_text())["selection"] == {"n_observations": 44, "n_runs": 12}
     reasons = {int(row["obs_id"]): row["reason"] for row in analysis.observations.table.table}
     assert "outside all intervals" in reasons[33799]
     assert "outside all intervals" in reasons[47802]

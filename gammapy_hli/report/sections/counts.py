@@ -55,7 +55,7 @@ def _figure(fit: FitMaterial, instrument: Instrument, summed: SummedCounts, plac
         summed.used[seen],
         color=instrument_color(place),
     )
-    runs = [str(obs_id) for d in fit.spectra if d.name in summed.names for obs_id in d.obs_ids]
+    runs = list(dict.fromkeys(str(obs_id) for d in fit.spectra if d.name in summed.names for obs_id in d.obs_ids))
     if len(summed.names) > 1:
         of = f"sum of {counted(len(summed.names), 'dataset')} ({listed(list(summed.names), 4)})"
     else:

@@ -9,7 +9,7 @@ from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 from gammapy_hli.report.blocks import Tile
-from gammapy_hli.report.material import FitMaterial, Material
+from gammapy_hli.report.material import FitMaterial, Material, is_part
 from gammapy_hli.report.number_text import counted, fixed, listed, measured, plain, probability, unit_text, whole
 
 FEW_OFF = 10
@@ -60,12 +60,12 @@ def lead(material: Material) -> str:
         return f"{counted(runs, 'run')} selected; nothing is reduced yet." if runs else "Nothing is reduced yet."
     telescopes = {str(name) for dataset in datasets for name in dataset.meta.get("TELESCOP", ())} - {"Unknown", ""}
     totals = material.totals() or {}
-    runs = material.n_runs
+    runs = _runs_text(material)
     kinds = {dataset.statistic for dataset in datasets}
     if material.has_maps and not material.has_spectra:
         background = _map_background(material, kinds)
         of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
-        return f"{counted(runs, 'run')}{of}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
+        return f"{runs}{of}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
     background = {
         frozenset({"wstat"}): "background measured in off regions",
         frozenset({"cash"}): "background taken from the response files",
@@ -77,7 +77,13 @@ def lead(material: Material) -> str:
         background = "no background subtracted"
     of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
     hours = totals.get("livetime_s", 0.0) / 3600
-    return f"{counted(runs, 'run')}{of}, {plain(hours)} h of livetime, {background}."
+    return f"{runs}{of}, {plain(hours)} h of livetime, {background}."
+
+
+def _runs_text(material: Material) -> str:
+    """How many runs, and in how many parts where intervals cut them."""
+    parts = f" in {counted(material.n_parts, 'part')}" if material.n_parts else ""
+    return f"{counted(material.n_runs, 'run')}{parts}"
 
 
 def _map_background(material: Material, kinds: set[str]) -> str:
@@ -126,7 +132,8 @@ def _map_tiles(material: Material, totals: dict[str, float]) -> Iterator[Tile]:
 
 
 def _runs_tile(material: Material) -> Tile:
-    return Tile("runs used", f"{material.n_runs} of {material.n_runs + material.n_dropped}")
+    parts = f"in {counted(material.n_parts, 'part')}" if material.n_parts else ""
+    return Tile("runs used", f"{material.n_runs} of {material.n_runs + material.n_dropped}", parts)
 
 
 def peak_significance(material: Material) -> float | None:
@@ -182,9 +189,10 @@ def _run_warnings(material: Material) -> Iterator[str]:
     for reduction in material.reductions.values():
         dropped = reduction.dropped
         for name, reason in list(dropped.items())[:5]:
-            yield f"Run {name} is not used: {reason}."
+            yield f"{'Part' if is_part(name) else 'Run'} {name} is not used: {reason}."
         if len(dropped) > 5:
-            yield f"{len(dropped) - 5} more runs are not used; the table of runs says why."
+            what = "parts" if any(map(is_part, dropped)) else "runs"
+            yield f"{len(dropped) - 5} more {what} are not used; the table of runs says why."
     if material.observations and not material.reductions:
         yield "No reduced data: the report shows the selection only."
 

@@ -9,7 +9,7 @@ import numpy as np
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Cell, Head, Row, Section, TableBlock, Text
-from gammapy_hli.report.material import Material
+from gammapy_hli.report.material import Material, is_part
 from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain, whole
 
 NOT_ASKED_FOR = "not in obs_ids"
@@ -45,7 +45,7 @@ def _table(reduction: Any, caption: str) -> TableBlock:
     info = reduction.info
     has_off = bool(np.isfinite(np.asarray(info["n_off_safe"])).any())
     head = [
-        Head("Run"),
+        Head("Part" if any(is_part(str(name)) for name in info["name"]) else "Run"),
         Head("Livetime", "min"),
         Head("Zenith", "deg"),
         Head("Offset", "deg"),

@@ -13,7 +13,7 @@ from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.products.fit_result import FitResult
 from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Check, Checks, Section, Text
-from gammapy_hli.report.material import Material
+from gammapy_hli.report.material import Material, is_part
 from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
 from gammapy_hli.report.sections.instruments import nuisance_pull
 from gammapy_hli.report.sections.map_trust import map_checks
@@ -92,8 +92,9 @@ def _shared_off_runs(datasets: list[Any], of: str) -> Iterator[Check]:
 
 def _dropped_check(reduction: Any, of: str) -> Iterator[Check]:
     n_dropped = len(reduction.dropped)
+    word = "part" if any(map(is_part, reduction.dropped)) else "run"
     if n_dropped:
-        yield Check(NOTE, f"{counted(n_dropped, 'run')} of {len(reduction.info)} could not be used{of}.")
+        yield Check(NOTE, f"{counted(n_dropped, word)} of {len(reduction.info)} could not be used{of}.")
 
 
 def _lower_first(text: str) -> str:

@@ -7,13 +7,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.estimate.flux_points import estimate_flux_points
 from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.models.models_yaml import parse_short
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.products.reduction import Reduction
 from gammapy_hli.report.compose import make_report
-from gammapy_hli.report.material import Material, Recipe
+from gammapy_hli.report.material import Material, Recipe, is_part, run_name
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -222,3 +223,36 @@ def test_links_tell_which_fit_belongs_to_the_points(whole):
     linked = replace(whole, links={"flux_points": {"fit_result": ("fit@stacked",)}})
     assert linked.fit_of("flux_points").step == "fit@stacked"
     assert whole.fit_of("flux_points").step == "fit"
+
+
+def test_parts_of_runs_are_not_taken_for_runs(products):
+    info = products.reduction.info.copy()
+    info["name"] = np.array(["1_0", "1_1"])
+    datasets = [
+        replace(dataset, name=name, meta={**dataset.meta, "OBS_ID": (1,)})
+        for name, dataset in zip(("1_0", "1_1"), products.reduction.datasets, strict=True)
+    ]
+    material = Material(reductions={"reduction": Reduction(Datasets(datasets), info)})
+    assert (material.n_runs, material.n_dropped, material.n_parts) == (1, 0, 2)
+    page = outline(material)
+    assert "1 run in 2 parts" in page.text
+    assert "1 of 1" in page.text
+    info["dropped"] = np.array(["", "no off region is left"])
+    material = Material(reductions={"reduction": Reduction(Datasets(datasets[:1]), info)})
+    assert (material.n_runs, material.n_dropped, material.n_parts) == (1, 0, 1)
+    page = outline(material)
+    assert "Part 1_1 is not used" in page.text
+    assert "1 part of 2 could not be used" in page.text
+
+
+@pytest.mark.parametrize(
+    ("name", "run", "is_cut"),
+    [
+        ("47801_3", "47801", True),
+        ("hess-47801_3", "47801", True),
+        ("hess-47801", "47801", False),
+        ("my_1", "my_1", False),
+    ],
+)
+def test_names_of_parts_hold_the_run(name, run, is_cut):
+    assert (run_name(name), is_part(name)) == (run, is_cut)

@@ -1,0 +1,30 @@
+"""What the terminal says of the steps that ran."""
+
+import pytest
+
+from gammapy_hli.cli.chain import _headline
+
+REDUCED = {"n_datasets": 1, "livetime_s": 3600.0, "excess": 487.5, "sqrt_ts": 10.5}
+
+
+@pytest.mark.parametrize(
+    ("step", "numbers", "text"),
+    [
+        ("selection", {"n_observations": 1}, "1 run"),
+        ("selection@hess", {"n_observations": 4}, "4 runs"),
+        ("selection", {"n_observations": 44, "n_runs": 12}, "12 runs in 44 parts"),
+        ("reduction", REDUCED, "1 dataset, 1.00 h, excess 487.5, 10.5 sigma"),
+        ("reduction", {**REDUCED, "n_datasets": 2, "sqrt_ts": None}, "2 datasets, 1.00 h, excess 487.5"),
+        ("flux_points", {"crab": {"dnde": [1.0, None]}}, "crab: 1 point"),
+        ("light_curve", {"crab": {"n_intervals": 3}}, "crab: 3 intervals"),
+        ("maps", {"significance": {"max": 35.06, "min": -3.0}}, "peak 35.1 sigma"),
+        ("maps", {"significance": {"max": None, "min": None}, "sqrt_ts": {"max": 4.0}}, "peak of ts 4.0 sigma"),
+        ("maps", {"residual": {"max": 3.0}}, ""),
+    ],
+)
+def test_headlines_count_what_they_name(step, numbers, text):
+    assert _headline(step, numbers) == text
+
+
+def test_sums_over_a_map_are_called_so():
+    assert _headline("reduction", REDUCED, of_map=True) == "1 dataset, 1.00 h, whole map: excess 487.5, 10.5 sigma"
