@@ -45,6 +45,7 @@ def judge(
     elif is_positive and smallest_eigenvalue(hessian, flat | at_limit) < NEARLY_FLAT:
         # a product of two parameters: its valley is bent, so that differences of gradients take it for a shallow bowl
         is_positive = smallest_eigenvalue(likelihood.gauss_newton(theta), flat | at_limit) > SMALLEST_EIGENVALUE
+        covariance = covariance if is_positive else np.zeros_like(covariance)
     stat = likelihood.stat(theta)
     if not np.isfinite(stat):
         text = (

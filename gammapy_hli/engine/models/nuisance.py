@@ -91,7 +91,7 @@ class Nuisance(Summary):
 
     def summary(self) -> dict[str, Any]:
         """Name, datasets and parameters."""
-        own = {name: f"{p.value:.6g} ± {p.error:.3g}" for name, p in self.named_parameters()}
+        own = {name: f"{p.value:.6g}" + (f" ± {p.error:.3g}" if p.error else "") for name, p in self.named_parameters()}
         return {"name": self.name, "datasets": ", ".join(self.datasets_names), **own}
 
 

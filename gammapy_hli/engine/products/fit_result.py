@@ -238,7 +238,8 @@ class FitResult(Summary):
         }
         for parameter in self.parameters:
             if not parameter.frozen and parameter.link is None:
-                shown[parameter.name] = f"{parameter.value:.6g} ± {parameter.error:.3g} {parameter.unit}".rstrip()
+                error = f" ± {parameter.error:.3g}" if parameter.error else ""
+                shown[parameter.name] = f"{parameter.value:.6g}{error} {parameter.unit}".rstrip()
         return shown
 
 

@@ -17,6 +17,11 @@ REDUCED = {"n_datasets": 1, "livetime_s": 3600.0, "excess": 487.5, "sqrt_ts": 10
         ("reduction", {**REDUCED, "n_datasets": 2, "sqrt_ts": None}, "2 datasets, 1.00 h, excess 487.5"),
         ("flux_points", {"crab": {"dnde": [1.0, None]}}, "crab: 1 point"),
         ("light_curve", {"crab": {"n_intervals": 3}}, "crab: 3 intervals"),
+        (
+            "fit",
+            {"parameters": {"a.spectral.index": {"value": 2.5, "error": 0.1}, "b.norm": {"value": 0.96, "error": 0.0}}},
+            "index 2.5 ± 0.1, b.norm 0.96",  # without an error none is told
+        ),
         ("maps", {"significance": {"max": 35.06, "min": -3.0}}, "peak 35.1 sigma"),
         ("maps", {"significance": {"max": None, "min": None}, "sqrt_ts": {"max": 4.0}}, "peak of ts 4.0 sigma"),
         ("maps", {"residual": {"max": 3.0}}, ""),

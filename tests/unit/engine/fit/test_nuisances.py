@@ -192,6 +192,11 @@ def test_a_norm_that_nothing_holds_is_named(toy_counts):
     assert result.status == "no covariance"
     assert "magic.norm" in result.message
     assert "crab.spectral.amplitude" in result.message
+    assert "There are no errors" in result.message
+    assert not result.covariance.any()
+    assert all(parameter.error == 0 for parameter in result.parameters)
+    assert "±" not in repr(result)
+    assert "±" not in repr(result.nuisances[0])
 
 
 def test_a_sum_of_datasets_has_the_nuisance_that_all_share():
