@@ -45,6 +45,7 @@ def nuisance_problems(tool: Any) -> Iterator[Problem]:
     if not reductions:
         return
     labels = labels_of(reductions)
+    yield from _overlaps(tool, used, reductions)
     for name in used:
         if (
             name in labels or tool.nuisances[name].is_inherited
@@ -72,9 +73,36 @@ def _can_be(root: Any, step: str, name: str) -> bool:
     run = name.removeprefix(f"{label}-") if label else name
     if not re.match(r"\d", run):
         return False
+    number = run.partition("_")[0]
     feeds = sources_of(reduction, "observations")
-    asked = [root[feed].stored("obs_ids") for feed in feeds]
-    return None in asked or not asked or any(run.partition("_")[0] in map(str, obs_ids) for obs_ids in asked)
+    return not feeds or any(_may_select(root[feed], number) for feed in feeds)
+
+
+def _may_select(selection: Any, number: str) -> bool:
+    """Whether a selection can hold a run of this number; a list in a file is not looked at."""
+    if number in map(str, selection.stored("exclude_ids")):
+        return False
+    obs_ids = selection.stored("obs_ids")
+    is_open = obs_ids is None or selection.stored("obs_file") is not None
+    return is_open or number in map(str, obs_ids)
+
+
+def _overlaps(tool: Any, used: Sequence[str], reductions: Sequence[str]) -> Iterator[Problem]:
+    """Datasets that a nuisance names although another one is for the whole instrument."""
+    by_label = {step.partition("@")[2]: step for step in reductions}
+    for name in used:
+        if name in by_label:
+            continue
+        for label in used:
+            if label not in by_label or not name.startswith(f"{label}-"):
+                continue
+            if not _can_be(tool.root, by_label[label], name):
+                continue
+            item = f"fit.nuisances names '{label}' ({tool.nuisances.origin_of(label)}), which holds it"
+            message = f"dataset '{name}' would have two nuisances: {item}"
+            hint = f"take one out, or name every dataset of {label} on its own"
+            path = join(tool.dotted_path, f"nuisances.{name}")
+            yield tool.nuisances.origin_of(name).problem("overlap", path, message, hint=hint)
 
 
 def make_nuisances(tool: Any, datasets_by_step: dict[str, tuple[str, ...]]) -> tuple[Any, ...]:

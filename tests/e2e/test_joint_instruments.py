@@ -86,6 +86,12 @@ def test_a_session_gives_the_likelihood_of_both(joint):
     [
         ("    two:", "    tow:", ("joint.yaml:19:5", "'tow' is neither the label", "Did you mean 'two'?")),
         ("    two:", '    "4":', ("'4' is neither the label",)),
+        ("    two:", "    two-9:", ("'two-9' is neither the label",)),
+        (
+            "    two:",
+            "    two-3: {norm: {}}\n    two:",
+            ("19:5", "'two-3' would have two nuisances", "names 'two' (joint"),
+        ),
         ("sigma: 0.15", "sigma: 0", ("joint.yaml:21:54", "sigma 0 is not positive")),
         ("sigma: 0.15", "width: 0.15", ("unknown key 'width'", "Allowed: mean, sigma")),
         ("energy_scale: {prior", "energy_scal: {prior", ("Did you mean 'energy_scale'",)),

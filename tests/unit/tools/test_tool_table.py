@@ -74,6 +74,8 @@ def test_every_tool_says_what_it_is_for_takes_and_makes(entry):
         ({"fit": {"minos": ["crab.spectral.indx"]}}, "'crab.spectral.indx'"),
         ({"fit": {"minos": ["magic.norm"]}}, "'magic.norm' is no nuisance of the fit"),
         ({"fit": {"nuisances": {"magic": {"norm": 1}}}}, "'magic' is neither the label"),
+        ({"selection": {"obs_ids": [1]}, "fit": {"nuisances": {"2": {"norm": 1}}}}, "'2' is neither the label"),
+        ({"selection": {"exclude_ids": [2]}, "fit": {"nuisances": {"2": {"norm": 1}}}}, "'2' is neither the label"),
         ({"fit": {"nuisances": {"23523": {"norm": {"link": "a"}}}}}, "a nuisance has no link"),
         ({"fit": {"nuisances": {"23523": {"norm": -1}}}}, "norm: value -1 is below min 0"),
         (
@@ -108,6 +110,8 @@ def test_good_options_pass_all_checks():
     point = {"on_region": {"point": {"center": "1 deg, 2 deg"}}}
     assert told({"reduction": {**point, "containment_correction": False}}) == ""
     assert told({"reduction": point}) == ""  # the cut is in the responses: there is nothing to correct
+    listed = {"obs_ids": [1], "obs_file": "runs.txt"}  # what stands in the file is not known yet
+    assert told({"selection": listed, "fit": {"nuisances": {"2": {"norm": 1}}}}) == ""
     assert told({"fit": {"energy_range": [None, "1 TeV"], "minos": ["all"]}}) == ""
     assert told({"fit": {"nuisances": {"23523": {"energy_scale": {"value": 0.1, "frozen": True}}}}}) == ""
     assert told({"fit": {"nuisances": {"23523": {"norm": None}}}}) == ""
