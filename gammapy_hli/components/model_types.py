@@ -36,11 +36,12 @@ def _type(entry: ModelEntry) -> ModelType:
 
 
 def _parameter_trait(entry: ParameterEntry) -> ModelParameter:
-    default = f"{entry.default!r} {entry.unit}" if entry.unit else entry.default
+    default: Any = f"{entry.default!r} {entry.unit}" if entry.unit else entry.default
     return ModelParameter(
-        default,
+        NOT_GIVEN if entry.required else default,
         unit=entry.unit,
         frozen=entry.frozen,
+        least=entry.least,
         help=entry.help or f"Parameter {entry.name}.",
         level="basic",
     )

@@ -54,22 +54,33 @@ class ModelParameter(Option):
         Unit of the model's parameter; '' for a pure number.
     frozen : bool
         What holds where nothing is said.
+    least : float
+        Least value that can be set, in `unit`; nan for none. It is no bound of a fit.
     **metadata
         As for `Option`.
     """
 
-    def __init__(self, default: Any = NOT_GIVEN, *, unit: str = "", frozen: bool = False, **metadata: Any):
+    def __init__(
+        self,
+        default: Any = NOT_GIVEN,
+        *,
+        unit: str = "",
+        frozen: bool = False,
+        least: float = math.nan,
+        **metadata: Any,
+    ):
         if str(default).split(" ")[0] == "nan":
             default = None  # tables of models write nan where a parameter is not there unless it is set
         super().__init__(default, unit=unit, **metadata)
         self.unit: str = unit
         self.frozen = frozen
+        self.least = least
 
     def check_value(self, raw: Any) -> Any:
         if isinstance(raw, ParameterValue):
             raw = {key: getattr(raw, key) for key in KEYS if getattr(raw, key) is not None}
         if not isinstance(raw, Mapping):
-            return self._check_number(raw)
+            return self._check_least(self._check_number(raw))
         for key in raw:
             check_key(str(key), KEYS)
         given = raw.get("unit", "")
@@ -80,8 +91,20 @@ class ModelParameter(Option):
                     stored[key] = self._check_field(key, raw[key], given)
                 except InvalidValue as error:
                     raise error.inside(key) from None
+        if "value" in stored:
+            try:
+                self._check_least(stored["value"])
+            except InvalidValue as error:
+                raise error.inside("value") from None
         self._check_order(stored)
         return stored["value"] if set(stored) == {"value"} else stored
+
+    def _check_least(self, stored: Any) -> Any:
+        """The value, unless it is below the least one."""
+        number = self._number(stored)
+        if number is not None and number < self.least:
+            raise InvalidValue(f"{shown(stored)} is below {f'{self.least:g} {self.unit}'.rstrip()}", code="range")
+        return stored
 
     def _check_number(self, raw: Any) -> Any:
         number, unit = split_quantity(raw, self.unit)

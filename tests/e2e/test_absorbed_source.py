@@ -75,3 +75,27 @@ def test_mistakes_are_found_before_any_work(absorbed, hli, option, value, words)
     assert outcome.code == 2
     assert words in outcome.err
     assert not (absorbed / "out" / "selection").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (", redshift: 0.1", ["sim.yaml:15:", "spectral.ebl.redshift: the redshift of the source is needed",
+                             "write e.g. redshift: 0.116"]),
+        (("redshift: 0.1", "redshift: {frozen: false}"), ["spectral.ebl.redshift: the redshift of the source is need"]),
+        (("redshift: 0.1", "redshift: -0.1"), ["sim.yaml:15:", "spectral.ebl.redshift: -0.1 is below 0"]),
+        (("redshift: 0.1", "redshift: {value: -0.1}"), ["sim.yaml:15:", "redshift: -0.1 is below 0"]),
+        (("redshift: 0.1", "redshift: 0.1, alpha_norm: -1"), ["spectral.ebl.alpha_norm: -1 is below 0"]),
+        (("pl, amplitude: 3e-11 cm-2 s-1 TeV-1, index: 2.4, ebl: {filename: ebl.fits, redshift: 0.1}",
+          "ebl-norm, filename: ebl.fits"), ["spectral.redshift", "required"]),
+    ],
+)  # fmt: skip
+def test_a_redshift_that_is_missing_or_impossible_is_found_by_a_check(absorbed, hli, change, words):
+    old, new = (change, "") if isinstance(change, str) else change
+    text = (absorbed / "sim.yaml").read_text()
+    assert old in text
+    (absorbed / "sim.yaml").write_text(text.replace(old, new))
+    outcome = hli("config", "check", "sim.yaml")
+    assert outcome.code == 2
+    for word in words:
+        assert word in outcome.err

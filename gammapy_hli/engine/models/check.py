@@ -183,6 +183,7 @@ class ModelChecker:
         for key, child in entries.items():
             if key in table:
                 spec.parameters[key] = self._parameter(child, table[key], f"{path}.{key}", needs_unit=True)
+                self._check_least(spec.parameters[key], table[key])
             elif key not in ("type", "parameters", *entry.option_names) and (key != ABSORPTION or not entry.unit):
                 self._unknown_parameter(node, key, entry, table, path)
         for name, child in self.listed(entries.get("parameters"), path):
@@ -190,6 +191,11 @@ class ModelChecker:
                 spec.parameters[name] = self._parameter(child, table[name], f"{path}.{name}", needs_unit=False)
             else:
                 self._unknown_parameter(child, name, entry, table, path, child.value["name"])
+        for name in (parameter.name for parameter in table.values() if parameter.required):
+            given = spec.parameters.get(name)
+            if given is None or not _has_value(given.node):
+                message = f"the {name} is missing, which {entry.tag} needs; write e.g. {name}: {table[name].default:g}"
+                self.report(node if given is None else given.node, f"{path}.{name}", message, "missing")
         return spec
 
     def _absorbed(self, node: Node, entries: dict[str, Node], path: str) -> ComponentSpec:
@@ -326,6 +332,12 @@ class ModelChecker:
         elif spec.prior is not None and (problem := check_value_in_prior(value, spec.prior, entry.unit)):
             self.report(spec.node, spec.path, problem, "range")
 
+    def _check_least(self, spec: ParameterSpec, entry: ParameterEntry) -> None:
+        """Tell of a value that somebody wrote below what makes sense; a fit may have gone there."""
+        if spec.value is not None and spec.value < entry.least:
+            least = f"{entry.least:g} {entry.unit}".rstrip()
+            self.report(spec.node, spec.path, f"{spec.value:g} is below {least}", "range")
+
     # --- options and small values ---------------------------------------------------------------------------------
     def _option(self, node: Node, option: OptionEntry, path: str) -> Any:
         if option.type == "model":
@@ -399,6 +411,13 @@ class ModelChecker:
             if key not in known and key not in silent:
                 message = f"unknown key {key!r} of {what}.{did_you_mean(key, known)} Allowed: {', '.join(known)}."
                 self.report(node.key_nodes.get(key, node), f"{path}.{key}", message, "unknown-key")
+
+
+def _has_value(node: Node) -> bool:
+    """Whether a parameter is given as a number or a link, well or badly."""
+    if not isinstance(node.value, dict):
+        return node.value is not None
+    return any(key in node.value and node.value[key].value is not None for key in ("value", "link"))
 
 
 def _numbers(node: Node) -> list[Any]:

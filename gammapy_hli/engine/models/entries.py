@@ -29,6 +29,10 @@ class ParameterEntry:
         Whether a fit leaves it alone unless told otherwise.
     help : str
         One sentence.
+    required : bool
+        Whether somebody must give it, since no default would be right; `default` serves models made in code.
+    least : float
+        Least value that makes sense to set; nan where there is none. No bound: a fit may go below.
     """
 
     name: str
@@ -38,6 +42,8 @@ class ParameterEntry:
     max: float = NAN
     frozen: bool = False
     help: str = ""
+    required: bool = False
+    least: float = NAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,8 +328,15 @@ SPECTRAL_ENTRIES: tuple[ModelEntry, ...] = (
         ("ebl-norm",),
         "spectral",
         (
-            P("redshift", 0.1, frozen=True, help="Redshift of the source, inside of the table."),
-            P("alpha_norm", 1.0, frozen=True, help="Factor on the opacity; 1 is the table as it is."),
+            P(
+                "redshift",
+                0.1,
+                frozen=True,
+                help="Redshift of the source, inside of the table.",
+                required=True,
+                least=0,
+            ),
+            P("alpha_norm", 1.0, frozen=True, help="Factor on the opacity; 1 is the table as it is.", least=0),
         ),
         "Absorption by the extragalactic background light: exp(-alpha_norm τ(E, redshift)), with τ from a table; "
         "interpolated linearly in redshift, ln E and τ.",

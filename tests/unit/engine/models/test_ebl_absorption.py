@@ -128,7 +128,9 @@ def test_a_reference_is_written_so_that_other_machines_find_it(tmp_path, monkeyp
     xspec_hdus().writeto(folder / "ebl_dominguez11.fits")
     (folder / "ebl_dominguez11.fits").rename(folder / "ebl_dominguez11.fits.gz")  # astropy looks at the content
     monkeypatch.setenv("GAMMAPY_DATA", str(tmp_path / "data"))
-    text = models_text(parse_short({"agn": {"spectral": {"type": "pl", "ebl": {"reference": "dominguez"}}}}))
+    text = models_text(
+        parse_short({"agn": {"spectral": {"type": "pl", "ebl": {"reference": "dominguez", "redshift": 0.3}}}})
+    )
     assert "filename: $GAMMAPY_DATA/ebl/ebl_dominguez11.fits.gz" in text
     assert models_text(parse_models(text)) == text
     elsewhere = text.replace("$GAMMAPY_DATA/ebl", "/home/somebody/data/ebl")
@@ -142,14 +144,22 @@ def absorbed(**ebl):
 @pytest.mark.parametrize(
     ("ebl", "words"),
     [
-        ({"reference": "domingez"}, ["domingez", "did you mean 'dominguez'", "spectral.ebl.reference"]),
-        ({"reference": "finke"}, ["$GAMMAPY_DATA/ebl/frd_abs.fits.gz", "not there", "filename"]),
+        (
+            {"reference": "domingez", "redshift": 0.3},
+            ["domingez", "did you mean 'dominguez'", "spectral.ebl.reference"],
+        ),
+        ({"reference": "finke", "redshift": 0.3}, ["$GAMMAPY_DATA/ebl/frd_abs.fits.gz", "not there", "filename"]),
         ({"redshift": 0.1}, ["no table", "reference or filename", "spectral.ebl"]),
-        ({"reference": "finke", "filename": "x"}, ["both reference and filename"]),
-        ({"filename": "no-such.fits"}, ["no-such.fits", "no such file"]),
+        ({"reference": "finke", "filename": "x", "redshift": 0.3}, ["both reference and filename"]),
+        ({"filename": "no-such.fits", "redshift": 0.3}, ["no-such.fits", "no such file"]),
         ({"filename": "FILE", "redshift": 5}, ["redshift 5", "0.1 to 0.8", "spectral.ebl"]),
         ({"filename": "FILE", "redshift": 0.0}, ["redshift 0 ", "0.1 to 0.8"]),
-        ({"filename": "FILE", "redshif": 0.3}, ["redshif", "did you mean 'redshift'"]),
+        ({"filename": "FILE", "redshift": 0.3, "alpha_nrm": 0.3}, ["alpha_nrm", "did you mean 'alpha_norm'"]),
+        ({"filename": "FILE"}, ["redshift is missing", "spectral.ebl.redshift", "write e.g. redshift: 0.1"]),
+        ({"filename": "FILE", "redshift": {"frozen": False}}, ["redshift is missing", "spectral.ebl.redshift"]),
+        ({"filename": "FILE", "redshift": -0.1}, ["-0.1 is below 0", "spectral.ebl.redshift"]),
+        ({"filename": "FILE", "redshift": 0.3, "alpha_norm": -1}, ["-1 is below 0", "spectral.ebl.alpha_norm"]),
+        ({"filename": "FILE", "redshift": "text"}, ["redshift", "text"]),
     ],
 )
 def test_mistakes_are_told_with_their_place(ebl, words, file, tmp_path, monkeypatch):
@@ -161,6 +171,24 @@ def test_mistakes_are_told_with_their_place(ebl, words, file, tmp_path, monkeypa
     assert len(caught.value.problems) == 1
     for word in words:
         assert word.lower() in text
+
+
+def test_a_models_file_must_tell_the_redshift_and_may_hold_any_fitted_norm(file):
+    model = parse_short({"agn": {"spectral": {"type": "pl", "ebl": {"filename": str(file), "redshift": 0.3}}}})
+    model["agn"].spectral.model2.parameters["alpha_norm"].value = -0.2
+    text = models_text(model)
+    assert parse_models(text)["agn"].spectral.model2.parameters["alpha_norm"].value == -0.2
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if "name: redshift" in line)
+    stop = next(number for number, line in enumerate(lines) if "name: alpha_norm" in line)
+    with pytest.raises(ConfigError, match=r"the redshift is missing, which EBLAbsorptionNormSpectralModel needs"):
+        parse_models("\n".join(lines[:start] + lines[stop:]))
+
+
+def test_the_norm_of_the_opacity_has_no_bound_in_a_fit(table):
+    parameter = EBLAbsorptionNormSpectralModel(table, redshift=0.3).parameters["alpha_norm"]
+    assert np.isnan(parameter.min)
+    assert np.isnan(parameter.max)
 
 
 def test_without_the_data_folder_the_variable_is_named(monkeypatch):
