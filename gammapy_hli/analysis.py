@@ -33,7 +33,7 @@ from gammapy_hli.run.products import Memory, ProductStore
 from gammapy_hli.run.progress import Progress
 from gammapy_hli.run.session_copy import write_session
 from gammapy_hli.run.step import Option, Step
-from gammapy_hli.run.wish import Wish, part_of
+from gammapy_hli.run.wish import Wish, order_problem, part_of
 from gammapy_hli.tools import DEFAULT_STEPS, TOOLS
 
 CALLS = {
@@ -453,10 +453,9 @@ class Analysis(Component):
         named = (*filter(None, (start, until)), *(chosen or ()), *(forced if not isinstance(forced, bool) else ()))
         for name in named:
             self._refuse_unknown(name, steps_of(self))
-        order = self.chain.steps
-        if start is not None and until is not None and order.index(start) > order.index(until):
-            message = f"'{start}', the first step to run, comes after '{until}', the last one"
-            raise ConfigError(Problem("order", "", message, PYTHON, hint=f"steps: {', '.join(order)}"))
+        message = order_problem(self.chain.steps, start, until)
+        if message is not None:
+            raise ConfigError(Problem("order", "", message, PYTHON))
         return Wish(until=until, only=chosen, force=forced, given=self._given, start=start)
 
     def _refuse_unknown(self, step: str, steps: Collection[str]) -> None:

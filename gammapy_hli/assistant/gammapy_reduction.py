@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gammapy_hli.assistant.conversion import Ledger
+from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.core.plain import plain_text
 
 _METHODS = {"reflected": "reflected", "fov_background": "fov", "ring": "ring"}
@@ -120,8 +121,9 @@ class ReductionLedger(Ledger):
     def background_method(self) -> str | None:
         method = self.theirs["datasets.background.method"]
         if method is not None and method not in _METHODS:
-            allowed = ", ".join([*_METHODS, "null"])
-            self.refuse("datasets.background.method", f"{plain_text(method)} is not allowed", f"Allowed: {allowed}")
+            near = did_you_mean(str(method), _METHODS).strip()
+            allowed = f"{near} Allowed: {', '.join([*_METHODS, 'null'])}".strip()
+            self.refuse("datasets.background.method", f"{plain_text(method)} is not allowed", allowed)
             return None
         return None if method is None else _METHODS[method]
 

@@ -97,7 +97,14 @@ class Problem:
             words = f"{self.path}: {words}"
         if self.hint and self.hint.strip() not in words:
             hint = self.hint.strip()
-            stop = "." if hint[0].isupper() and words[-1:] not in ".?!:;," else ""
+            is_open = words[-1:].isalnum() or words[-1:] in ("'", '"', ")")
+            stop = (
+                "."
+                if hint[0].isupper() and words[-1:] not in ".?!:;,"
+                else ";"
+                if hint[0].islower() and is_open
+                else ""
+            )
             words = f"{words}{stop} {hint}"
         return words
 

@@ -13,6 +13,7 @@ from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_sessio
 from gammapy_hli.core.chain import step_name
 from gammapy_hli.core.help_text import help_text
 from gammapy_hli.report.number_text import counted
+from gammapy_hli.run.wish import order_problem
 
 logger = logging.getLogger("gammapy_hli.cli")
 
@@ -93,9 +94,13 @@ def _add_part_flags(parser: Parser) -> None:
 
 def _part(analysis: Analysis, start: str | None, until: str | None, only: list[str] | None) -> dict[str, Any]:
     """Which part of the chain is asked for, with the names of steps as they are written."""
+    start, until = _known(analysis, start), _known(analysis, until)
+    message = order_problem(analysis.chain.steps, start, until)
+    if message is not None:
+        raise UsageError(message)
     return {
-        "start": _known(analysis, start),
-        "until": _known(analysis, until),
+        "start": start,
+        "until": until,
         "only": None if only is None else [str(_known(analysis, name)) for name in only],
     }
 

@@ -36,8 +36,19 @@ class Intervals(Component):
             given = [each for each in ("edges", "ranges") if self.stored(each) is not None]
             if given and self.stored(name) is not None:
                 yield self.problem(
-                    name, f"is not used with {given[0]} ({self.origin_of(given[0])})", hint="take it out"
+                    name,
+                    f"is not used with {given[0]} ({self.origin_of(given[0])})",
+                    hint=self._way_out(name, given[0]),
                 )
+
+    def _way_out(self, name: str, given: str) -> str:
+        """How an option that is not used is taken away: where it is written, or where the other one is given."""
+        from_here = {
+            "command line": f"--{self.dotted_path}.{name} null",
+            "Python": f'"{self.dotted_path}.{name}": None',
+        }
+        added = from_here.get(self.origin_of(given).kind)
+        return "take it out" if added is None else f"take it out, or add {added}"
 
     def check_complete(self) -> Iterable[Problem]:
         if all(self.stored(name) is None for name in ("length", "edges", "ranges")):

@@ -79,7 +79,8 @@ class List(Option):
             word = words[0].strip()
             if word == "null" and self.allow_none:
                 return None
-            if word.startswith("["):
+            is_mapping = word.startswith("{") and self.length not in (None, 1)
+            if word.startswith("[") or is_mapping:
                 return self.check(self.read_word(word))
         return self.check([self.item.read_word(word) for word in words])
 
@@ -104,8 +105,9 @@ class List(Option):
         return schema
 
     def _list_hint(self, raw: Any) -> str:
+        is_named = isinstance(raw, AbstractMapping) and len(raw) == self.length  # {min: 1 TeV, max: 2 TeV}
         try:
-            return f"write {self.to_text([raw])}"
+            return f"write {self.to_text(self.check(list(raw.values())) if is_named else [raw])}"
         except (InvalidValue, TypeError, AttributeError):
             return f"expected {self.expected()}"
 
@@ -135,7 +137,7 @@ class Mapping(Option):
         stored = {}
         for key, item in raw.items():
             if not isinstance(key, str):
-                raise InvalidValue(f"key {shown(key)} is not text", f'write "{key}"', "type")
+                raise InvalidValue(f"key {shown(key)} is not text", f'put it in quotes: "{key}": ...', "type")
             if self.keys is not None:
                 check_key(key, self.keys)
             try:

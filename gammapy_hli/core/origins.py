@@ -51,8 +51,6 @@ class Origin:
     def problem(self, code: str, path: str, message: str, *, hint: str | None = None, warning: bool = False) -> Problem:
         """A `Problem` at this place; on the command line it shows the option as it was typed."""
         severity: Literal["error", "warning"] = "warning" if warning else "error"
-        if hint and hint[0].islower() and (message[-1:].isalnum() or message[-1:] in ("'", '"', ")")):
-            message = f"{message};"
         if self.kind == "file":
             return Problem(
                 code, path, message, self.file, self.line, self.column, hint, self.text or None, severity, self.length

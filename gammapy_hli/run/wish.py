@@ -46,3 +46,10 @@ def part_of(
     first = 0 if start is None else names.index(start)
     last = len(names) if until is None else names.index(until) + 1
     return tuple(name for name in names[first:last] if only is None or name in only)
+
+
+def order_problem(names: Sequence[str], start: str | None, until: str | None) -> str | None:
+    """What is wrong with a first step behind the last one; None where nothing is."""
+    if start is None or until is None or names.index(start) <= names.index(until):
+        return None
+    return f"'{start}', the first step to run, comes after '{until}', the last one. Steps: {', '.join(names)}"

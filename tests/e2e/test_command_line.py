@@ -163,9 +163,14 @@ def test_from_without_what_comes_before_is_exit_3(place, hli):
     ("words", "said"),
     [
         (("--from", "fitt"), "'fitt' is not one of the steps. Did you mean 'fit'?"),
-        (("--from", "fit", "--until", "reduction"), "'fit', the first step to run, comes after 'reduction', the last"),
+        (
+            ("--from", "fit", "--until", "reduction"),
+            "command line: 'fit', the first step to run, comes after 'reduction', the last one. Steps: selection",
+        ),
+        (("--fit.energy_range", "{min: 1 TeV, max: 10 TeV}"), "is not a list; write [1 TeV, 10 TeV]"),
+        (("--fit.energy_range", "{lowest: 1 TeV}"), "is not a list; expected two increasing quantities in TeV"),
     ],
-    ids=["unknown", "order"],
+    ids=["unknown", "order", "mapping", "half a mapping"],
 )
 def test_part_that_makes_no_sense_is_exit_2(session, hli, words, said):
     for command in ("run", "plan"):

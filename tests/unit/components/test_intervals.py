@@ -8,6 +8,8 @@ from gammapy_hli.base.errors import ConfigError, InputError
 from gammapy_hli.components.folding import FoldingOptions
 from gammapy_hli.components.intervals import Intervals
 from gammapy_hli.components.periodogram import PeriodogramOptions
+from gammapy_hli.core.resolve import resolve
+from gammapy_hli.core.sources import CommandLine, PythonSource
 
 DAY = [["2024-01-10", "2024-01-11"], ["2024-01-12", {"mjd": 60323.0, "scale": "tt"}]]
 
@@ -36,6 +38,17 @@ def test_ranges_that_cannot_be_are_told(options, words):
     with pytest.raises(ConfigError) as error:
         Analysis({"selection.intervals": options}).check_ready()
     assert words in str(error.value)
+
+
+def test_what_a_list_of_edges_does_without_is_told_with_the_way_out():
+    file = {"selection.intervals": {"length": "1 min", "number": 2}}
+    with pytest.raises(ConfigError) as error:
+        Analysis(file, {"selection.intervals": {"edges": ["2024-01-10", "2024-01-11"]}}).check_ready()
+    assert 'take it out, or add "selection.intervals.number": None' in str(error.value)
+    line = CommandLine([("selection.intervals", ["{edges: [2024-01-10, 2024-01-11]}"], "selection.intervals")])
+    with pytest.raises(ConfigError) as error:
+        resolve(Analysis, [PythonSource(file), line]).build()
+    assert "take it out, or add --selection.intervals.number null" in str(error.value)
 
 
 def test_ranges_of_several_scales_that_overlap_are_told_when_they_are_made():
