@@ -11,6 +11,7 @@ from gammapy_hli.assistant.python_text import WIDTH, literal
 from gammapy_hli.core.chain import steps_of, tool_slots
 from gammapy_hli.core.slots import first_line
 from gammapy_hli.tools.model import MODELS_FILE
+from gammapy_hli.tools.report import PAGE_FILE
 
 _CALLS = {
     "selection": ("select_observations", "observations"),
@@ -97,7 +98,7 @@ class _Teller:
         self.told.add(section)
         options = self.given(step)
         if section == "model" and self.is_model_given(step):
-            lines, shown = self.given_models(step), f"{self.target(step)}.product" if label else "analysis.models"
+            lines, shown = self.given_models(step), _product(step) if label else "analysis.models"
         elif section == "model":
             lines, shown = _model_lines(self.target(step), label, options)
         else:
@@ -131,13 +132,15 @@ class _Teller:
         words = f"label={literal(label)}" if label else ""
         if section in _CALLS:
             name, short = _CALLS[section]
-            product = f"analysis.{short}" if short and not label else f"{self.target(step)}.product"
+            product = f"analysis.{short}" if short and not label else _product(step)
+            if section == "report" and self.analysis.general.store:
+                product = f"analysis.general.outdir / {literal(f'{step}/{PAGE_FILE}')}"
             return f"analysis.{name}({words})", product
         if section in _RESULTS:
             name, variable = _RESULTS[section]
             variable += f"_{_identifier(label)}" if label else ""
             return f"{variable} = analysis.{name}({words})", variable
-        return f"analysis.run(only={literal(step)})", f"{self.target(step)}.product"
+        return f"analysis.run(only={literal(step)})", _product(step)
 
 
 def _model_lines(target: str, label: str, options: list[GivenOption]) -> tuple[list[str], str]:
@@ -152,7 +155,7 @@ def _model_lines(target: str, label: str, options: list[GivenOption]) -> tuple[l
         for line in _assignment(target, option)
     ]
     step = f"model@{label}" if label else "model"
-    shown = f"{target}.product" if label else "analysis.models"
+    shown = _product(step) if label else "analysis.models"
     if not is_one:
         return [*lines, f"analysis.run(only={literal(step)})"], shown
     end = f", label={literal(label)}" if label else ""
@@ -162,6 +165,11 @@ def _model_lines(target: str, label: str, options: list[GivenOption]) -> tuple[l
         inside += [f"    {end[2:]},"] if label else []
         call = "\n".join(["analysis.set_models(", *inside, ")"])
     return [*lines, call], shown
+
+
+def _product(step: str) -> str:
+    """The expression for the product of a step, whether it was made now or before."""
+    return f"analysis.product_of({literal(step)})"
 
 
 def _assignment(target: str, option: GivenOption) -> list[str]:

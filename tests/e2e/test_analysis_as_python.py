@@ -40,6 +40,9 @@ def test_script_makes_the_files_of_the_command_line(place, hli, products):
     assert "crab.spectral.index" in said
     assert "FluxPoints" in said
     made = products("out")
+    assert said.splitlines()[-1] == "out/report/index.html"
+    again = run_python("analysis.py")  # what is there already is shown all the same
+    assert again == said
     shutil.rmtree("out")
     assert hli("run", "-c", "more.yaml", "-q").code == 0
     assert "report/index.html" in made
