@@ -101,10 +101,25 @@ def graph(argv: list[str]) -> int:
         return 0
     flags = arguments.flags
     place = locate(arguments.words[0] if arguments.words else OUTDIR)
-    ending = Path(flags.output or "").suffix.lstrip(".")
-    named = {"dot": "dot", "gv": "dot", "svg": "svg", "mmd": "mermaid", "md": "mermaid"}.get(ending, "mermaid")
-    _write(write_graph(graph_of(place.session.back_from(place.step)), flags.format or named), arguments)
+    form = flags.format or _graph_format(Path(flags.output or ""))
+    _write(write_graph(graph_of(place.session.back_from(place.step)), form), arguments)
     return 0
+
+
+_GRAPH_ENDINGS = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".md": "mermaid"}
+
+
+def _graph_format(path: Path) -> str:
+    """The format that the name of a file asks for; UsageError where its ending is not known."""
+    if not path.suffix:
+        return "mermaid"
+    form = _GRAPH_ENDINGS.get(path.suffix.lower())
+    if form is None:
+        known = ", ".join(f"{ending} ({name})" for ending, name in _GRAPH_ENDINGS.items())
+        raise UsageError(
+            f"--output {path}: a graph is not written as {path.suffix}.", f"Endings: {known}; or name it with --format"
+        )
+    return form
 
 
 def history(argv: list[str]) -> int:

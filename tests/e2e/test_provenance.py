@@ -251,8 +251,9 @@ WRONG = {
     "outdir": (("prov", "check", "nothing"), 3, "nothing: no such folder"),
     "no outdir": (("prov", "check", "."), 5, "holds no product of a step"),
     "history": (("prov", "history", "."), 3, "has no history"),
-    "there already": (("prov", "graph", "out", "-o", "sim.yaml"), 2, "sim.yaml is there already"),
+    "there already": (("prov", "graph", "out", "-o", "sim.yaml", "--format", "dot"), 2, "sim.yaml is there already"),
     "no folder": (("prov", "graph", "out", "-o", "no/graph.svg"), 2, "there is no folder no"),
+    "ending": (("prov", "graph", "out", "-o", "g.png"), 2, "a graph is not written as .png. Endings: .svg (svg), .dot"),
     "format": (("prov", "graph", "out", "--format", "png"), 2, "invalid choice: 'png'"),
 }
 
