@@ -38,6 +38,6 @@ def plot_correlation(names: Sequence[str], correlation: np.ndarray) -> Figure:
         for column in range(len(names)):
             value = correlation[row, column]
             color = "white" if abs(value) > 0.6 else INK
-            text = f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+            text = f"{value:z.2f}".replace("-", "−") if np.isfinite(value) else "–"
             ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8.5)
     return figure

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gammapy_hli.plot.style import INK, MUTED, SERIES, light_grid, new_figure
+from gammapy_hli.plot.style import INK, MUTED, SERIES, label_with_power, light_grid, new_figure
 
 
 def plot_light_curve(
@@ -30,7 +30,7 @@ def plot_light_curve(
     for number, (panel, band) in enumerate(zip(panels, bands, strict=True)):
         draw_band(panel, middle, half, band, number)
         light_grid(panel)
-    figure.supylabel(f"Flux [{unit}]", fontsize=9.5)
+    figure.supylabel(label_with_power(list(panels), "Flux", unit), fontsize=9.5)
     panels[-1].set_xlabel(f"Time [MJD − {zero:.0f}]")
     return figure
 

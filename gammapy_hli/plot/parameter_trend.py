@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from gammapy_hli.plot.style import BLUE, INK, MUTED, light_grid, new_figure, plain_label
+from gammapy_hli.plot.style import BLUE, INK, MUTED, label_with_power, light_grid, new_figure, plain_label
 
 
 def plot_against_flux(
@@ -14,7 +14,7 @@ def plot_against_flux(
     axes = figure.subplots()
     axes.errorbar(flux, value, error, flux_err, fmt="o", color=BLUE, ecolor=MUTED, elinewidth=0.9)
     _finish(axes, label, mean)
-    axes.set_xlabel(f"Flux [{unit}]")
+    axes.set_xlabel(label_with_power([axes], "Flux", unit, axis="x"))
     return figure
 
 

@@ -38,23 +38,20 @@ def plot_periodogram(
         color = SERIES[band % len(SERIES)]
         if len(frequency) and np.isfinite(power[:, band]).any():
             axes.plot(1 / frequency / seconds, power[:, band], color=color, linewidth=1.0, label=label)
-            axes.axvline(1 / best[band] / seconds, color=color, linestyle=":", linewidth=1.0)
+            if np.isfinite(best[band]):
+                axes.axvline(1 / best[band] / seconds, color=color, linestyle=":", linewidth=1.0)
     if level is not None and np.isfinite(level):
-        axes.axhline(level, color=RED, linewidth=0.9, linestyle="--")
-        axes.text(
-            0.99, level, f"false alarm {chance:g}", color=RED, ha="right", va="bottom", fontsize=8,
-            transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
+        axes.axhline(level, color=RED, linewidth=0.9, linestyle="--", label=f"false alarm {chance:g}")
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], level or 0.0) if axes.lines else None)
     axes.set_xlabel(f"Period [{name}]")
     axes.set_ylabel("Power")
     light_grid(axes)
     if axes.lines:
-        axes.legend(loc="upper left", labelcolor=MUTED)
+        axes.legend(loc="upper left", labelcolor=MUTED, ncols=2)
     return figure
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gammapy_hli.plot.light_curve import draw_band
-from gammapy_hli.plot.style import light_grid, new_figure
+from gammapy_hli.plot.style import label_with_power, light_grid, new_figure
 
 
 def plot_phase_curve(
@@ -19,7 +19,7 @@ def plot_phase_curve(
         draw_band(panel, 0.5 * (phase_min + phase_max), 0.5 * (phase_max - phase_min), band, number)
     for panel in panels:
         light_grid(panel)
-    figure.supylabel(f"Flux [{unit}]", fontsize=9.5)
+    figure.supylabel(label_with_power(list(panels), "Flux", unit), fontsize=9.5)
     panels[-1].set_xlabel("Phase")
     if len(phase_min):
         panels[-1].set_xlim(float(phase_min[0]), float(phase_max[-1]))

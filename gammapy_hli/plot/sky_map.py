@@ -23,6 +23,8 @@ _COLORS = {PALE: LinearSegmentedColormap.from_list(PALE, ["#fbfdff", "#cfe0f0", 
 BAD = "#d9dee5"
 """Color of pixels without a value."""
 LEVELS = (3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0)
+SPECK = 6
+"""Areas of fewer pixels above a level have no line around them: single pixels of noise."""
 STEEP = 25.0
 """A peak that is this many times higher than the scatter is drawn with a stretch that keeps the faint part visible."""
 LEFT, RIGHT, BOTTOM, TOP, BAR, GAP = 0.88, 0.7, 0.5, 0.14, 0.13, 0.09
@@ -202,9 +204,10 @@ def _draw_overlay(ax: Any, shape: tuple[int, ...], scale: Scale, overlay: Overla
     halo = [withStroke(linewidth=2.2, foreground=INK if scale.is_dark else "white", alpha=0.75)]
     if overlay.contours is not None:
         peak = float(np.max(overlay.contours[np.isfinite(overlay.contours)], initial=-np.inf))
-        levels = [level for level in overlay.levels if level < peak]
-        if levels:
-            ax.contour(np.nan_to_num(overlay.contours), levels=levels, colors=line, linewidths=0.8, alpha=0.85)
+        for level in (level for level in overlay.levels if level < peak):
+            areas = without_specks(overlay.contours, level)
+            if (areas > level).any():
+                ax.contour(areas, levels=[level], colors=line, linewidths=0.8, alpha=0.85)
     if overlay.allowed is not None and not overlay.allowed.all() and overlay.allowed.any():
         excluded = (~overlay.allowed).astype(float)
         ax.contour(excluded, levels=[0.5], colors=line, linewidths=1.1, linestyles="dashed", alpha=0.9)
@@ -214,6 +217,17 @@ def _draw_overlay(ax: Any, shape: tuple[int, ...], scale: Scale, overlay: Overla
         _draw_mark(ax, mark, (ny, nx), line, halo)
     if overlay.circle is not None:
         _draw_circle(ax, overlay.circle, (ny, nx), line)
+
+
+def without_specks(image: np.ndarray, level: float) -> np.ndarray:
+    """The image with connected areas above a level that have fewer than `SPECK` pixels cut down to it; nan as 0."""
+    from scipy.ndimage import label  # late: only pages with maps need it
+
+    values = np.nan_to_num(image)
+    areas, _ = label(values > level, structure=np.ones((3, 3)))
+    is_small = np.bincount(areas.ravel()) < SPECK
+    is_small[0] = False
+    return np.where(is_small[areas], np.minimum(values, level - 1e-6 * abs(level)), values)
 
 
 def _draw_mark(ax: Any, mark: Mark, shape: tuple[int, int], line: str, halo: list[Any]) -> None:

@@ -5,8 +5,9 @@ no random identifiers, so that the same numbers give the same bytes.
 """
 
 import io
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,6 +118,27 @@ def _tidy(svg: str, name: str) -> str:
 def plain_label(text: str) -> str:
     """Text of a user as a label: never read as a formula."""
     return text.replace("$", r"\$")
+
+
+def label_with_power(axes: Sequence[Axes], text: str, unit: str, axis: str = "y") -> str:
+    """The label of an axis with the power of ten of its numbers, which the ticks then leave out.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        All that share the label; their limits must be set.
+    text, unit : str
+    axis : "x" or "y"
+    """
+    top = max((abs(edge) for ax in axes for edge in getattr(ax, f"get_{axis}lim")()), default=0.0)
+    power = math.floor(math.log10(top)) if top > 0 else 0
+    if -3 <= power <= 3:
+        return f"{text} [{unit}]" if unit else text
+    for ax in axes:
+        getattr(ax, f"{axis}axis").set_major_formatter(
+            mpl.ticker.FuncFormatter(lambda value, _: f"{value / 10.0**power:.6g}".replace("-", "−"))
+        )
+    return f"{text} [$10^{{{power}}}$ {unit}]".replace(" ]", "]")
 
 
 def light_grid(ax: Axes, axis: str = "both") -> None:

@@ -96,6 +96,8 @@ class LightCurveTool(Tool):
             raise ConfigError(self.problem(self.intervals, str(error), code="order")) from None
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        from gammapy_hli.engine.estimate.interval_bins import band_edges  # late: loads numpy and astropy
+
         self._context = context or RunContext()
         self._fit = inputs["fit_result"]
         given = inputs["datasets"]
@@ -103,6 +105,8 @@ class LightCurveTool(Tool):
         self._datasets = tuple(dataset for reduction in self._reductions for dataset in reduction)
         self._observations = _as_tuple(inputs)
         self._source = source_name(self, self._fit.models)
+        if self._datasets:
+            band_edges(self._datasets[0].energy, self.energy_edges)
 
     def finish(self) -> Any:
         from gammapy_hli.engine.estimate.light_curve import estimate_light_curve  # late: loads numpy and astropy
@@ -110,7 +114,8 @@ class LightCurveTool(Tool):
         bins = self.time_bins()
         for name, reason in bins.left_out.items():
             self._context.logger.warning("dataset %s is in no interval: %s", name, reason)
-        return estimate_light_curve(
+        self._tell_notes(bins)
+        curve = estimate_light_curve(
             self._datasets,
             self._fit.models,
             self._source,
@@ -126,6 +131,23 @@ class LightCurveTool(Tool):
             folding=self._folding(bins),
             periodogram=None if self.periodogram is None else self.periodogram.plan(),
         )
+        self._tell_periods(curve.periodogram)
+        return curve
+
+    def _tell_periods(self, found: Any) -> None:
+        """A word where the highest power of a periodogram is no period."""
+        for band in range(0 if found is None else len(found.e_min)):
+            if found.is_at_edge[band]:
+                low, high, words = found.e_min[band], found.e_max[band], found.edge_text(band)
+                self._context.logger.warning("periodogram, %.3g to %.3g TeV: %s", low, high, words)
+
+    def _tell_notes(self, bins: Any) -> None:
+        """A word on intervals below the wanted significance: the last one may be, all of them is to be looked at."""
+        for name, note in bins.notes.items():
+            if len(bins) == 1:
+                self._context.flag(f"the only interval, {name}: {note}; lower significance to have more intervals")
+            else:
+                self._context.logger.warning("the last interval, %s: %s", name, note)
 
     def _folding(self, bins: Any) -> Any:
         """The folding, and a word where intervals are too long for it."""
@@ -258,7 +280,8 @@ def _numbers_of(part: Any) -> dict[str, Any]:
     """Headline numbers of a part of a light curve."""
     columns = {"spectra": ("value", "error", "flux", "flux_err"), "folded": ("phase_min", "phase_max", "norm")}
     wanted = columns.get(part.hdu_name.lower(), ())
-    return {**{name: getattr(part, name).tolist() for name in wanted}, **part.facts}
+    told = {"is_at_edge": part.is_at_edge.tolist()} if hasattr(part, "is_at_edge") else {}
+    return {**{name: getattr(part, name).tolist() for name in wanted}, **part.facts, **told}
 
 
 def _as_tuple(inputs: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -68,8 +68,11 @@ class MapsTool(Tool):
             )
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
+        from gammapy_hli.engine.estimate.energy_bands import map_bands  # late: loads numpy and astropy
+
         self._reductions = inputs["datasets"]
         self._dataset = _one_map(self._reductions)
+        map_bands(self._dataset.energy, self.energy_edges)
         self._fit = inputs.get("fit_result")
         self._nuisances = self._nuisances_of(inputs["datasets"])
 

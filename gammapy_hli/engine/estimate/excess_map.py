@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
+from gammapy_hli.engine.estimate.energy_bands import map_bands
 from gammapy_hli.engine.estimate.reco_exposure import FLUX_UNIT, counts_of_flux, disk_kernel, sum_in_bands
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.convolve import Kernel, fft_convolve_same
@@ -133,7 +134,7 @@ def count_in_disks(
         )
     if isinstance(dataset, MapDatasetOnOff) and dataset.counts_off is None:
         raise InputError(f"dataset {dataset.name!r} has no off counts; an excess map needs counts and background")
-    edges = dataset.energy.edges[[0, -1]] if energy_edges is None else energy_edges
+    edges = map_bands(dataset.energy, energy_edges)
     bands = dataset.resample_energy(edges)
     kernel = disk_kernel(dataset.geometry, radius)
     used = bands.mask

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.estimate.energy_bands import rounded_edges
 from gammapy_hli.engine.estimate.map_points import BinRows, map_bin_rows
 from gammapy_hli.engine.estimate.norm_columns import norm_columns
 from gammapy_hli.engine.estimate.reference_spectrum import reference_spectrum, upright
@@ -134,7 +135,8 @@ def estimate_flux_points(
     if not datasets:
         raise InputError("flux points need at least one dataset; there is none")
     model: Any = models[source]
-    edges = _rounded_edges(datasets[0].energy, energy_edges)
+    axis = datasets[0].energy
+    edges = axis.edges if energy_edges is None else rounded_edges(axis, energy_edges, "flux point")
     held = held_nuisances(nuisances)
     likelihood = compile(datasets, models, energy_range=energy_range, nuisances=held)
     numbers = [_point_of_bin(dataset.energy, edges) for dataset in datasets]
@@ -190,21 +192,6 @@ def intrinsic_points(points: FluxPoints, spectral: SpectralModel, edges: u.Quant
             "EBLAbsorptionNormSpectralModel; write e.g. ebl: {reference: dominguez, redshift: 0.116} in it"
         )
     return replace(points, is_intrinsic=True, **upright(reference_spectrum(intrinsic, edges))[1])
-
-
-def _rounded_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
-    """Edges of the points: edges of the axis."""
-    if wanted is None:
-        return axis.edges
-    try:
-        return axis.group(wanted)[0]
-    except ValueError:
-        low, high = (f"{edge.to_value('TeV'):.4g} TeV" for edge in (min(wanted), max(wanted)))
-        first, last = (f"{edge.to_value('TeV'):.4g} TeV" for edge in axis.edges[[0, -1]])
-        raise InputError(
-            f"no flux point: rounded to the {axis.nbin} bins of the datasets, from {first} to {last}, nothing is left "
-            f"between {low} and {high}; give energies that hold at least one bin"
-        ) from None
 
 
 def _point_of_bin(axis: Axis, edges: u.Quantity) -> Index:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.engine.estimate.curve_bins import CurveBins, collect_bins, join_bins
+from gammapy_hli.engine.estimate.energy_bands import rounded_edges
 from gammapy_hli.engine.estimate.interval_datasets import (
     PerInterval,
     interval_datasets,
@@ -74,7 +75,8 @@ def interval_bins(
 
 
 def band_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
-    return axis.edges[[0, -1]] if wanted is None else axis.group(wanted)[0]
+    """Edges of the bands of a light curve, moved to those of the axis; one band over all energies by default."""
+    return axis.edges[[0, -1]] if wanted is None else rounded_edges(axis, wanted, "band of the light curve")
 
 
 def _band_of_bin(axis: Axis, edges: u.Quantity) -> Index:

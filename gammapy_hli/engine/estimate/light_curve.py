@@ -144,7 +144,7 @@ def _reasons(
     edges: u.Quantity,
     fits: Sequence[IntervalFit] | None,
 ) -> tuple[str, ...]:
-    """For each interval why bands have no flux, and why its spectrum could not be fitted."""
+    """For each interval why bands have no flux, what is to be known of it, why its spectrum could not be fitted."""
     energies = edges.to_value("TeV")
     texts = []
     for k, group in enumerate(bins.members):
@@ -154,6 +154,7 @@ def _reasons(
             f"{_reason([datasets[number] for number in group], energies[band + 1])}"
             for band in failed.tolist()
         ]
+        reasons += [bins.notes[bins.names[k]]] if bins.names[k] in bins.notes else []
         if fits is not None and not fits[k].success:
             reasons.append(f"no spectrum ({fits[k].status}); flux for the spectrum of the fit")
         texts.append("; ".join(reasons))

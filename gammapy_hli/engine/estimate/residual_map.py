@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset
+from gammapy_hli.engine.estimate.energy_bands import map_bands
 from gammapy_hli.engine.estimate.excess_map import as_maps
 from gammapy_hli.engine.estimate.reco_exposure import disk_kernel, sum_in_bands
 from gammapy_hli.engine.geom.axes import Axis
@@ -48,7 +49,7 @@ def estimate_residual_maps(
             f"dataset {dataset.name!r}: npred has shape {np.shape(npred)}; expected {dataset.shape}, that of the counts"
         )
     kernel = disk_kernel(dataset.geometry, radius)
-    edges = dataset.energy.group(dataset.energy.edges[[0, -1]] if energy_edges is None else energy_edges)[0]
+    edges = map_bands(dataset.energy, energy_edges)
     used = sum_in_bands(dataset, dataset.mask, edges) > 0
 
     def sums(values: Array) -> Array:

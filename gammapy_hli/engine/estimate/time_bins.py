@@ -41,6 +41,8 @@ class TimeBins:
         Datasets that are in no interval, with the reason.
     empty : mapping of str to (float, float, str)
         Intervals that were asked for and hold no dataset: start, stop [s since 2000 TT] and the reason.
+    notes : mapping of str to str
+        What is to be known of single intervals, by name.
     """
 
     names: tuple[str, ...]
@@ -49,6 +51,7 @@ class TimeBins:
     members: tuple[tuple[int, ...], ...]
     left_out: dict[str, str] = field(default_factory=dict)
     empty: dict[str, tuple[float, float, str]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -4,6 +4,7 @@ Both put neighbors of a finer division together (runs, or the parts that cut the
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import astropy.units as u
@@ -41,7 +42,7 @@ def adaptive_bins(
             first.append(k)
             total = np.zeros(3)
         total = total + counts
-    return merge_bins(bins, first)
+    return _told(merge_bins(bins, first), _significance(total), significance)
 
 
 def adaptive_map_bins(
@@ -62,15 +63,16 @@ def adaptive_map_bins(
     edges = band_edges(datasets[0].energy, energy_edges)[[0, -1]]
     setting = CurveSetting(models, source, edges, "joint", energy_range, tuple(nuisances))
     flat = interval_bins(datasets, bins, setting, None)
-    first = [0]
-    for k in range(1, len(bins)):
+    first, found = [0], np.nan
+    for k in range(1, len(bins) + 1):
         used = (flat.point >= first[-1]) & (flat.point < k)
         problem = flat.take(np.zeros_like(flat.point), used).problems(1)
         best = solve_norms(problem)
-        found = np.sqrt(np.maximum(problem.stat(np.zeros(1)) - best.stat, 0.0)) * np.sign(best.norm)
-        if found[0] >= significance:
+        root = np.sqrt(np.maximum(problem.stat(np.zeros(1)) - best.stat, 0.0)) * np.sign(best.norm)
+        found = float(root[0])
+        if found >= significance and k < len(bins):
             first.append(k)
-    return merge_bins(bins, first)
+    return _told(merge_bins(bins, first), found, significance)
 
 
 def block_bins(
@@ -111,6 +113,14 @@ def block_bins(
     edges = bayesian_blocks(middle[good], norm[good], err[good], fitness="measures", p0=false_alarm)
     first = np.unique([0, *np.searchsorted(middle, edges[1:-1]).tolist()])
     return merge_bins(bins, first.tolist())
+
+
+def _told(bins: TimeBins, last: float, wanted: float) -> TimeBins:
+    """The intervals, with a note on the last one where its significance is not the wanted one."""
+    if last >= wanted:
+        return bins
+    found = f"{last:.1f} sigma" if np.isfinite(last) else "no significance"
+    return replace(bins, notes={bins.names[-1]: f"{found}, the {wanted:g} asked for are not reached"})
 
 
 def _interval_counts(group: Sequence[Any], edges: u.Quantity | None) -> Array:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
+from gammapy_hli.engine.estimate.energy_bands import map_bands
 from gammapy_hli.engine.estimate.excess_map import as_maps
 from gammapy_hli.engine.estimate.norm_map import NormMap, Sheet, fit_norm_map
 from gammapy_hli.engine.estimate.reco_exposure import FLUX_UNIT, counts_of_flux
@@ -112,7 +113,7 @@ def estimate_ts_maps(
                 f"TS map: dataset {dataset.name!r} has other pixels or energies than {first.name!r}; a joint TS map "
                 "needs the same ones. Make one map for each."
             )
-    edges, index = first.energy.group(first.energy.edges[[0, -1]] if energy_edges is None else energy_edges)
+    edges, index = first.energy.group(map_bands(first.energy, energy_edges))
     bands = []
     for start, stop in pairwise(index):
         sheets = [sheet for part in inputs for sheet in _sheets(part, slice(start, stop), sum_energy)]

@@ -235,12 +235,13 @@ class Axis(Summary):
         Raises
         ------
         ValueError
-            No group is left because the edges do not overlap with the axis.
+            No group is left: the edges do not overlap with the axis, or all lie next to one and the same edge of it.
         """
         index = np.unique(self.nearest_edge(edges))
         if len(index) < 2:
             raise ValueError(
-                f"axis '{self.name}' from {self.edges[0]} to {self.edges[-1]} does not overlap with edges {edges}"
+                f"axis '{self.name}' from {self.edges[0]} to {self.edges[-1]}: rounded to its {self.nbin} bins nothing "
+                f"is left between the edges {edges}"
             )
         return self.edges[index], index
 

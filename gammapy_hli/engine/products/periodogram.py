@@ -10,6 +10,9 @@ from gammapy_hli.engine.products.column_table import ColumnTable
 
 Array = NDArray[np.float64]
 
+EDGE = 0.01
+"""Steps of the grid within which a frequency is an end of the range."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Periodogram(ColumnTable):
@@ -54,12 +57,30 @@ class Periodogram(ColumnTable):
         """Period of the highest peak [s], (n_energy,)."""
         return 1.0 / self.best_frequency
 
+    @property
+    def is_at_edge(self) -> NDArray[np.bool_]:
+        """Whether the power is highest at an end of the range, (n_energy,): then that is no peak, and no period."""
+        if len(self) < 2:
+            return np.isfinite(self.best_frequency)
+        tolerance = EDGE * (self.frequency[1] - self.frequency[0])
+        inside = (self.best_frequency > self.frequency[0] + tolerance) & (
+            self.best_frequency < self.frequency[-1] - tolerance
+        )
+        return np.isfinite(self.best_frequency) & ~inside
+
+    def edge_text(self, band: int) -> str:
+        """In words that a band has no period since its power is highest at an end of the range; empty where it has."""
+        if not self.is_at_edge[band]:
+            return ""
+        is_low = self.best_frequency[band] <= 0.5 * (self.frequency[0] + self.frequency[-1])
+        return f"no period: the power is highest at the {'longest' if is_low else 'shortest'} that was looked for"
+
     def summary(self) -> dict[str, Any]:
-        bands = {
-            f"{low:.3g} to {high:.3g} TeV": f"period {period:.6g} s, power {power:.3f}, false alarm {chance:.2g}"
-            for low, high, period, power, chance in zip(
-                self.e_min, self.e_max, self.best_period, self.best_power, self.false_alarm, strict=True
-            )
-        }
+        bands = {}
+        for k, (low, high) in enumerate(zip(self.e_min, self.e_max, strict=True)):
+            numbers = f"{self.best_period[k]:.6g} s, power {self.best_power[k]:.3f}"
+            edge = self.edge_text(k)
+            told = f"{edge}, {numbers}" if edge else f"period {numbers}, false alarm {self.false_alarm[k]:.2g}"
+            bands[f"{low:.3g} to {high:.3g} TeV"] = told
         reach = f"{1 / self.frequency[-1]:.4g} to {1 / self.frequency[0]:.4g} s" if len(self) else "none"
         return {"periods": reach, "frequencies": len(self), **bands}

@@ -9,7 +9,7 @@ from gammapy_hli.plot.light_curve import plot_light_curve
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
 from gammapy_hli.report.material import Material
-from gammapy_hli.report.number_text import measured, plain, unit_text, whole
+from gammapy_hli.report.number_text import counted, measured, plain, unit_text, whole
 from gammapy_hli.report.sections.light_curve_parts import (
     FLUX_UNIT,
     band_columns,
@@ -17,6 +17,8 @@ from gammapy_hli.report.sections.light_curve_parts import (
     period_blocks,
     spectra_blocks,
 )
+
+MOST_NOTES = 3
 
 
 def light_curve_section(material: Material) -> Section | None:
@@ -70,6 +72,7 @@ def _variability(curve: LightCurve) -> TableBlock:
         Head("F_var"),
         Head("F_pp"),
         Head("Doubling", "min"),
+        Head("Halving", "min"),
     ]
     rows = []
     numbers = curve.variability
@@ -84,8 +87,15 @@ def _variability(curve: LightCurve) -> TableBlock:
             measured(numbers.fvar[k], numbers.fvar_err[k]),
             measured(numbers.fpp[k], numbers.fpp_err[k]),
             measured(numbers.doubling_time[k] / 60, numbers.doubling_time_err[k] / 60),
+            measured(numbers.halving_time[k] / 60, numbers.halving_time_err[k] / 60),
         ]
         rows.append(Row([Cell(text) for text in cells]))
-    left = sum(bool(reason) for reason in curve.reason)
-    more = f" {left} intervals lack a flux in some band." if left else ""
+    left = int((~curve.success).any(axis=1).sum())
+    more = f" {counted(left, 'interval')} without a flux in some band." if left else ""
+    notes = [
+        f" Interval {name}: {reason}."
+        for name, reason, good in zip(curve.interval, curve.reason, curve.success.all(axis=1), strict=True)
+        if reason and good
+    ]
+    more += "".join(notes[:MOST_NOTES]) + (f" {len(notes) - MOST_NOTES} more have notes." if notes[MOST_NOTES:] else "")
     return TableBlock(head, rows, caption=f"Variability of {curve.source}.{more}")

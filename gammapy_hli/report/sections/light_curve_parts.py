@@ -12,7 +12,7 @@ from gammapy_hli.plot.periodogram import period_unit, plot_periodogram
 from gammapy_hli.plot.phase_curve import plot_phase_curve
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, TableBlock
-from gammapy_hli.report.number_text import counted, measured, plain, probability, unit_text, whole
+from gammapy_hli.report.number_text import DASH, counted, measured, plain, probability, unit_text, whole
 
 FLUX_UNIT = "cm-2 s-1"
 LEVEL = 1
@@ -54,18 +54,22 @@ def _periodogram(found: Periodogram, name: str) -> tuple[FigureBlock, TableBlock
     levels = found.level_power[LEVEL]
     level = float(np.nanmax(levels)) if np.isfinite(levels).any() else None
     chance = float(found.level_chance[LEVEL])
-    figure = plot_periodogram(found.frequency, found.power, labels, found.best_frequency, level, chance)
+    best = np.where(found.is_at_edge, np.nan, found.best_frequency)
+    figure = plot_periodogram(found.frequency, found.power, labels, best, level, chance)
     caption = (
         "Generalized Lomb-Scargle periodogram; dotted: highest peak. The chance is that of so high a peak anywhere in "
-        "the range for a constant source: a flare, or red noise, makes it small too."
+        "the range for a constant source: a flare, or red noise, makes it small too. Where the power is highest at "
+        "an end of the range there is no period."
     )
     head = [Head("Band", is_text=True), Head("Points"), Head("Best period"), Head("Power"), Head("False alarm")]
     rows = []
     for k, label in enumerate(labels):
         period = float(found.best_period[k])
         unit, seconds = period_unit(np.array([period])) if np.isfinite(period) else ("s", 1.0)
-        cells = [label, whole(found.n_points[k]), f"{plain(period / seconds, 4)} {unit}", plain(found.best_power[k])]
-        rows.append(_row([*cells, probability(float(found.false_alarm[k]))]))
+        at_edge, told = found.edge_text(k), f"{plain(period / seconds, 4)} {unit}"
+        told = f"{at_edge} ({told})" if at_edge else told
+        cells = [label, whole(found.n_points[k]), told, plain(found.best_power[k])]
+        rows.append(_row([*cells, DASH if at_edge else probability(float(found.false_alarm[k]))]))
     table = TableBlock(head, rows, caption="Highest peak of the periodogram.")
     return FigureBlock(figure_svg(figure, f"periodogram-{name}"), caption), table
 

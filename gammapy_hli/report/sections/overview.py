@@ -16,6 +16,7 @@ FEW_OFF = 10
 LOW_P_VALUE = 0.01
 WEAK = 5.0
 MOST_PARAMETERS = 4
+MOST_NUISANCES = 2
 
 
 def title(material: Material) -> str:
@@ -56,16 +57,16 @@ def lead(material: Material) -> str:
     """One sentence: how many runs, of which instrument, with what background."""
     datasets = material.datasets
     if not datasets:
-        runs = sum(len(observations) for observations in material.observations.values())
-        return f"{counted(runs, 'run')} selected; nothing is reduced yet." if runs else "Nothing is reduced yet."
+        selected = _selected(material)
+        return f"{selected} selected; nothing is reduced yet." if selected else "Nothing is reduced yet."
     telescopes = {str(name) for dataset in datasets for name in dataset.meta.get("TELESCOP", ())} - {"Unknown", ""}
     totals = material.totals() or {}
-    runs = _runs_text(material)
+    runs_text = _runs_text(material)
     kinds = {dataset.statistic for dataset in datasets}
     if material.has_maps and not material.has_spectra:
         background = _map_background(material, kinds)
         of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
-        return f"{runs}{of}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
+        return f"{runs_text}{of}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
     background = {
         frozenset({"wstat"}): "background measured in off regions",
         frozenset({"cash"}): "background taken from the response files",
@@ -77,7 +78,15 @@ def lead(material: Material) -> str:
         background = "no background subtracted"
     of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
     hours = totals.get("livetime_s", 0.0) / 3600
-    return f"{runs}{of}, {plain(hours)} h of livetime, {background}."
+    return f"{runs_text}{of}, {plain(hours)} h of livetime, {background}."
+
+
+def _selected(material: Material) -> str:
+    """How many runs are selected, and into how many parts they are cut; nothing where there are none."""
+    runs = sum(len(observations.ids) for observations in material.observations.values())
+    parts = sum(len(observations.parts) for observations in material.observations.values())
+    cut = f" in {counted(parts, 'part')}" if parts else ""
+    return f"{counted(runs, 'run')}{cut}" if runs else ""
 
 
 def _runs_text(material: Material) -> str:
@@ -161,6 +170,14 @@ def _fit_tiles(result: FitResult) -> Iterator[Tile]:
     for parameter in free[:MOST_PARAMETERS]:
         label = parameter_label(parameter.name, with_source=several)
         yield Tile(label, measured(parameter.value, parameter.error), unit_text(parameter.unit))
+    of_instruments = [
+        (each.name, name.removeprefix(f"{each.name}."), found)
+        for each in result.nuisances
+        for name, found in each.named_parameters()
+        if not found.frozen
+    ]
+    for instrument, kind, nuisance in of_instruments[:MOST_NUISANCES]:
+        yield Tile(f"{instrument}, {kind.replace('_', ' ')}", measured(nuisance.value, nuisance.error))
 
 
 def parameter_label(name: str, with_source: bool) -> str:

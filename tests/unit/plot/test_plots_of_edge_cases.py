@@ -11,7 +11,7 @@ from gammapy_hli.plot.counts import plot_counts
 from gammapy_hli.plot.cumulative import plot_cumulative
 from gammapy_hli.plot.sky import plot_sky
 from gammapy_hli.plot.spectrum import plot_spectrum
-from gammapy_hli.plot.style import figure_svg, house_style, plain_label
+from gammapy_hli.plot.style import figure_svg, house_style, label_with_power, new_figure, plain_label
 from gammapy_hli.plot.theta2 import plot_theta2
 
 
@@ -166,3 +166,18 @@ def test_settings_of_the_caller_come_back():
     with house_style():
         pass
     assert mpl.rcParams["font.size"] == before
+
+
+def test_correlations_have_no_negative_zero():
+    figure = plot_correlation(["a", "b"], np.array([[1.0, -0.001], [-0.001, 1.0]]))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.00", "0.00", "0.00", "1.00"]
+
+
+def test_the_power_of_ten_stands_in_the_label():
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.set_ylim(0, 2.5e-10)
+    assert label_with_power([axes], "Flux", "cm⁻² s⁻¹") == "Flux [$10^{-10}$ cm⁻² s⁻¹]"
+    assert axes.yaxis.get_major_formatter()(1.5e-10) == "1.5"
+    axes.set_xlim(0, 2.5)
+    assert label_with_power([axes], "Flux", "Jy", axis="x") == "Flux [Jy]"

@@ -10,7 +10,16 @@ from astropy.coordinates import SkyCoord
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.plot.profile import Profile, plot_profiles
 from gammapy_hli.plot.significance import plot_significance
-from gammapy_hli.plot.sky_map import PALE, RISING, Mark, Overlay, diverging_scale, plot_sky_map, rising_scale
+from gammapy_hli.plot.sky_map import (
+    PALE,
+    RISING,
+    Mark,
+    Overlay,
+    diverging_scale,
+    plot_sky_map,
+    rising_scale,
+    without_specks,
+)
 from gammapy_hli.plot.style import figure_svg, house_style
 
 SHAPE = (20, 30)
@@ -118,3 +127,14 @@ def test_profiles_are_drawn(counts, npred):
         figure = plot_profiles([falling, rising])
     assert figure.axes[0].get_xlim() == (1, -1)  # longitude grows to the left, as on the sky
     assert svg(plot_profiles, [falling, rising]).startswith("<svg")
+
+
+def test_lines_go_around_areas_and_not_around_single_pixels():
+    image = np.zeros((20, 20))
+    image[3, 3] = 9.0
+    image[10:13, 10:13] = 6.0
+    image[15, 0] = np.nan
+    shown = without_specks(image, 5.0)
+    assert shown[3, 3] < 5.0
+    assert (shown[10:13, 10:13] == 6.0).all()
+    assert without_specks(image, 8.0).max() < 8.0

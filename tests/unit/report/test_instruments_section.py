@@ -74,6 +74,7 @@ def test_headline_numbers_are_those_of_both(joint):
     assert f"{sum(each['livetime_s'] for each in totals) / 3600:.3f} h livetime" in head
     assert f"{sum(each['excess'] for each in totals):.0f} ±" in head
     assert "significance" not in head  # the two have no common one
+    assert "b, norm" in head
 
 
 def test_sensitivity_stands_in_the_table_and_the_figure(joint):

@@ -106,3 +106,36 @@ def test_a_parameter_that_no_interval_has_can_be_drawn():
         plot_against_time(edges[:-1], edges[1:], nothing, nothing, "index", 2.0),
     ):
         assert figure_svg(figure, "test").startswith("<svg")
+
+
+def test_a_periodogram_that_is_highest_at_an_end_tells_no_period(full_curve):
+    frequency = np.linspace(1e-5, 1e-3, 50)
+    power = np.linspace(0.9, 0.1, 50)
+    found = replace(
+        full_curve.periodogram,
+        frequency=frequency,
+        power=power[:, np.newaxis],
+        best_frequency=frequency[:1],
+        best_power=power[:1],
+        false_alarm=np.array([1e-4]),
+    )
+    section = light_curve_section(Material(light_curves={"light_curve": replace(full_curve, periodogram=found)}))
+    cells = [block for block in section.blocks if block.kind == "table"][-1].rows[0].cells
+    assert cells[2].text == "no period: the power is highest at the longest that was looked for (1.157 d)"
+    assert cells[4].text == "–"
+
+
+def test_halving_time_stands_beside_the_doubling_time(full_curve):
+    numbers = replace(full_curve.variability, halving_time=np.array([1200.0]), halving_time_err=np.array([60.0]))
+    section = light_curve_section(Material(light_curves={"light_curve": replace(full_curve, variability=numbers)}))
+    table = next(block for block in section.blocks if block.kind == "table")
+    assert [head.name for head in table.head][-1] == "Halving"
+    assert table.rows[0].cells[-1].text == "20.0 ± 1.0"
+
+
+def test_a_note_on_an_interval_is_told_and_is_no_missing_flux(full_curve):
+    notes = ("3.0 sigma, the 5 asked for are not reached", *[""] * (len(full_curve) - 1))
+    section = light_curve_section(Material(light_curves={"light_curve": replace(full_curve, reason=notes)}))
+    caption = next(block for block in section.blocks if block.kind == "table").caption
+    assert "3.0 sigma, the 5 asked for are not reached." in caption
+    assert "without a flux" not in caption

@@ -126,6 +126,10 @@ def test_mistakes_are_explained(make_map, ring):
         estimate_excess_maps(make_map(), 0.01 * u.deg)
     with pytest.raises(InputError, match=r"correlation radius is 1 deg; expected at most half of the map, 0\.8 deg"):
         estimate_excess_maps(make_map(), 1 * u.deg)
+    with pytest.raises(
+        InputError, match=r"no band of the maps: rounded to .* nothing is left between 1\.5 TeV and 1\.51 TeV"
+    ):
+        estimate_excess_maps(make_map(), RADIUS, energy_edges=[1.5, 1.51] * u.TeV)
     with pytest.raises(InputError, match="'toy' has no background"):
         estimate_excess_maps(make_map(background=None), RADIUS)
     with pytest.raises(InputError, match="'toy' has no counts"):

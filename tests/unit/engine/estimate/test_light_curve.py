@@ -255,3 +255,19 @@ def test_summary_tells_bands_and_variability(with_holes):
     assert "3, 3 of them with a flux" in text
     assert "1 to 2.37 TeV" in text
     assert "Fvar" in text
+
+
+def test_adaptive_intervals_tell_where_the_significance_is_not_reached(curve_of):
+    datasets = curve_of([0.02] * 5, np.random.default_rng(3), background=0.5)
+    bins = adaptive_bins(datasets, bins_by_run(datasets), 1e9, EDGES)
+    assert len(bins) == 1
+    assert "the 1e+09 asked for are not reached" in bins.notes[bins.names[0]]
+    curve = estimate_light_curve(datasets, power_law(), "crab", bins)
+    assert bins.notes[bins.names[0]] in curve.reason[0]
+    assert adaptive_bins(datasets, bins_by_run(datasets), 1e-9, EDGES).notes == {}
+
+
+@pytest.mark.parametrize("edges", [[500, 900], [1.0, 1.001]], ids=["above", "inside a bin"])
+def test_bands_that_hold_no_bin_are_an_error_with_the_energies_of_the_datasets(curve_of, edges):
+    with pytest.raises(InputError, match=r"no band of the light curve: .* bins of the datasets.* nothing is left"):
+        estimate_light_curve(curve_of([1.0]), power_law(), "crab", energy_edges=edges * u.TeV)

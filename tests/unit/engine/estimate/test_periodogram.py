@@ -95,3 +95,23 @@ def test_bands_of_few_points_are_left_out_and_stop_no_other():
 def test_ranges_that_cannot_be_used(plan, words):
     with pytest.raises(InputError, match=words):
         make_periodogram(*(curve(np.random.default_rng(6))[k] for k in (1, 2, 0)), E_MIN, E_MAX, plan)
+
+
+@pytest.mark.parametrize(("turns", "words"), [(0.3, "longest"), (None, "shortest")])
+def test_the_highest_power_at_an_end_of_the_range_is_no_period(turns, words):
+    rng = np.random.default_rng(5)
+    time = np.sort(rng.uniform(0, 60 * 86400, 80))
+    period = np.ptp(time) / turns if turns else 2 * 86400
+    flux = 1e-11 * (2 + np.sin(2 * np.pi * time / period) + rng.normal(0, 0.02, 80))[:, np.newaxis]
+    plan = PeriodogramPlan(max_frequency=None if turns else 1 / (2.05 * 86400))
+    found = make_periodogram(flux, np.full_like(flux, 2e-13), time, E_MIN, E_MAX, plan)
+    assert found.is_at_edge.tolist() == [True]
+    assert f"no period: the power is highest at the {words}" in found.edge_text(0)
+    assert found.edge_text(0) in str(found.summary())
+
+
+def test_a_peak_inside_the_range_is_a_period():
+    time, flux, err = curve(np.random.default_rng(2))
+    found = make_periodogram(flux, err, time, E_MIN, E_MAX)
+    assert not found.is_at_edge[0]
+    assert found.edge_text(0) == ""

@@ -84,7 +84,7 @@ def test_group_moves_edges_to_the_nearest_and_clips(axis):
 
 
 def test_group_without_overlap_names_both_ranges(axis):
-    with pytest.raises(ValueError, match="does not overlap with edges"):
+    with pytest.raises(ValueError, match="nothing is left between the edges"):
         axis.group([100, 200] * u.TeV)
 
 

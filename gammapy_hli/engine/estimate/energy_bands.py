@@ -1,0 +1,44 @@
+"""Wanted edges of energy, moved to edges of the data; or the reason why nothing is left of them."""
+
+import astropy.units as u
+
+from gammapy_hli.base.errors import InputError
+from gammapy_hli.engine.geom.axes import Axis
+
+
+def rounded_edges(axis: Axis, wanted: u.Quantity, what: str) -> u.Quantity:
+    """Edges of the bins of an axis that are nearest to the wanted ones, (k + 1,); groups that collapse are dropped.
+
+    Parameters
+    ----------
+    axis : Axis
+        Reconstructed energies of the datasets.
+    wanted : Quantity, shape (m + 1,)
+    what : str
+        What is made in the groups, for the message: ``flux point``.
+
+    Raises
+    ------
+    InputError
+        No bin is left.
+    """
+    try:
+        return axis.group(wanted)[0]
+    except ValueError:
+        low, high = (f"{edge.to_value('TeV'):.4g} TeV" for edge in (min(wanted), max(wanted)))
+        first, last = (f"{edge.to_value('TeV'):.4g} TeV" for edge in axis.edges[[0, -1]])
+        raise InputError(
+            f"no {what}: rounded to the {axis.nbin} bins of the datasets, from {first} to {last}, nothing is left "
+            f"between {low} and {high}; give energies that hold at least one bin"
+        ) from None
+
+
+def map_bands(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
+    """Edges of the bands of maps, moved to those of the axis; one band over all energies by default.
+
+    Raises
+    ------
+    InputError
+        No bin is left.
+    """
+    return axis.edges[[0, -1]] if wanted is None else rounded_edges(axis, wanted, "band of the maps")
