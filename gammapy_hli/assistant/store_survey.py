@@ -12,6 +12,7 @@ from gammapy_hli.base.errors import InputError, NothingSelectedError
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.engine.dl3.observation import Observation
+from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.select import Cone, Selection, select
 from gammapy_hli.engine.dl3.store import DataStore
 from gammapy_hli.engine.geom.region import parse_position
@@ -131,6 +132,40 @@ def list_objects(store: DataStore) -> list[Target]:
         place = [float(np.median(values[known])) if known.any() else None for values in (ra, dec)]
         found.append(Target(name, place[0], place[1], int(rows.sum())))
     return sorted(found, key=lambda target: -target.n_runs)
+
+
+@dataclass(frozen=True)
+class Field:
+    """Sky that many runs of a store point at.
+
+    Attributes
+    ----------
+    ra, dec : float
+        Center of the pointings [deg] (icrs).
+    n_runs, n_looked_at : int
+        Runs that point there, of those that were looked at.
+    """
+
+    ra: float
+    dec: float
+    n_runs: int
+    n_looked_at: int
+
+
+def busiest_field(store: DataStore) -> Field | None:
+    """The place with the most runs within `FIELD` of it, as far as is seen; None where no pointing is known."""
+    facts = RunFacts(store, store.obs_ids[:_MOST_HEADERS])
+    facts.need(("ra_pnt", "dec_pnt"), np.ones(len(facts.obs_ids), dtype=bool))
+    ra, dec = facts.column("ra_pnt"), facts.column("dec_pnt")
+    known = np.isfinite(ra) & np.isfinite(dec)
+    if not known.any():
+        return None
+    xyz = SkyCoord(ra[known], dec[known], unit="deg").cartesian.xyz.value.T
+    means = [xyz[xyz @ each > np.cos(2 * FIELD.to_value("rad"))].mean(axis=0) for each in xyz]  # of runs that overlap
+    centers = np.concatenate([means / np.linalg.norm(means, axis=1)[:, None], xyz])
+    n_runs = (centers @ xyz.T > np.cos(FIELD.to_value("rad"))).sum(axis=1)
+    center = SkyCoord(*centers[n_runs.argmax()], representation_type="cartesian").spherical
+    return Field(float(center.lon.deg), float(center.lat.deg), int(n_runs.max()), int(known.sum()))
 
 
 def find_target(written: str, objects: Sequence[Target]) -> Target:

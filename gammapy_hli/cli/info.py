@@ -2,7 +2,7 @@
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from gammapy_hli.run.software import software_versions
 DATA = "GAMMAPY_DATA"
 PLUGINS = "gammapy_hli."  # what the names of our groups of entry points begin with
 DEPTH = 4  # of folders below the data that are looked at
-OWN_EXTRAS = ("report", "dask")
+OWN_EXTRAS = {"report": ("matplotlib", "jinja2"), "dask": ("dask", "distributed")}
+"""Packages of our extras; not read from the metadata, which an editable installation keeps as it was."""
 
 
 def main(argv: list[str]) -> int:
@@ -65,14 +66,7 @@ def usable_cores() -> int:
 
 def _extra(name: str) -> str:
     """Versions of the packages of an extra, or how to get them."""
-    wanted = [
-        line.split(";")[0].split(">")[0].split("=")[0].split("[")[0].strip()
-        for line in requires("gammapy_hli") or ()
-        if f'extra == "{name}"' in line.replace("'", '"')
-    ]
-    if not wanted:
-        return "none"
-    found = {package: _version(package) for package in wanted}
+    found = {package: _version(package) for package in OWN_EXTRAS[name]}
     missing = [package for package, number in found.items() if number is None]
     told = ", ".join(f"{package} {number}" for package, number in found.items() if number is not None)
     advice = f'missing: {", ".join(missing)} (pip install "gammapy_hli[{name}]")' if missing else ""

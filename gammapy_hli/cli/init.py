@@ -11,12 +11,14 @@ from typing import Any
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.assistant.data_folders import stores_below
+from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_parser, split
 from gammapy_hli.cli.config_parts import check_target, showed_help, write_output
 from gammapy_hli.cli.questions import QUESTIONS, Asker, Check, new_file, number_of, one_of, quantity_above, tell
 from gammapy_hli.cli.session import with_switches
+from gammapy_hli.report.number_text import counted
 from gammapy_hli.run.outdir import is_ours
 
 SAFE_MASKS = ("aeff-default", "aeff-max")
@@ -68,21 +70,29 @@ def _parser() -> Parser:
 def _look(asker: Asker) -> tuple[str, Any]:
     """The data store as it was named, and what it holds at the target."""
     from gammapy_hli.assistant.first_config import found_text  # late: these load numpy and astropy
-    from gammapy_hli.assistant.store_survey import find_target, list_objects, survey
+    from gammapy_hli.assistant.store_survey import busiest_field, find_target, list_objects, survey
     from gammapy_hli.core.scalar_traits import expand_path
     from gammapy_hli.engine.dl3.store import DataStore
 
     here = stores_below(Path(), 2)
     folder = str(here[0]) if len(here) == 1 else None
     why = "the only one here" if folder else _listed("the folder of hdu-index.fits.gz", [str(path) for path in here])
-    written, store = asker.settle(
-        "datastore", folder, why, lambda text: (text, DataStore.open(Path(expand_path(text, None))))
-    )
+
+    def opened(text: str) -> tuple[str, DataStore]:
+        path = Path(expand_path(text, None))
+        below = stores_below(path, 3)
+        if below and path not in below:
+            raise InputError(f"{path} is no data store, but there are some in it: {', '.join(map(str, below[:8]))}")
+        return text, DataStore.open(path)
+
+    written, store = asker.settle("datastore", folder, why, opened)
     tell(f"  {len(store.obs_ids)} runs")
     objects = list_objects(store)
     placed = [target for target in objects if target.has_position]
     why = _listed("a position", [f"{target.name} ({target.n_runs})" for target in placed])
     first = placed[0].name if placed else None
+    if not placed:
+        why += _where_runs_point(objects, busiest_field(store))
     found = asker.settle("target", first, why, lambda text: survey(store, find_target(text, objects)))
     tell(f"  {found_text(found)}")
     return written, found
@@ -143,6 +153,17 @@ def _write(asker: Asker, arguments: Arguments, datastore: str, found: Any) -> in
     write_output(text, flags)
     print(f"{flags.output} is written. Run it with: {PROGRAM} run -c {flags.output}")
     return 0
+
+
+def _where_runs_point(objects: Sequence[Any], field: Any) -> str:
+    """What a store tells although it has the position of no target."""
+    named = ", ".join(f"{target.name} ({counted(target.n_runs, 'run')})" for target in objects[:8])
+    told = f"; the files tell none for {named}" if named else ""
+    if field is None:
+        return told
+    runs = f"{field.n_runs} of {counted(field.n_looked_at, 'run')} {'point' if field.n_runs > 1 else 'points'}"
+    place = f'"{field.ra:.2f} deg, {field.dec:.2f} deg"'
+    return f"{told}; {runs} around {place}: write --target {place}, or where your source is"
 
 
 def _listed(words: str, names: Sequence[str]) -> str:

@@ -2,8 +2,16 @@
 
 import json
 import os
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+
+from gammapy_hli.cli.info import OWN_EXTRAS
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_versions_and_surroundings_are_told(hli, monkeypatch, simulated_store):
@@ -14,6 +22,14 @@ def test_versions_and_surroundings_are_told(hli, monkeypatch, simulated_store):
     assert facts["GAMMAPY_DATA"]["data stores"] == ["store"]
     assert facts["plug-ins"] == "none" or all(group.startswith("gammapy_hli.") for group in facts["plug-ins"])
     assert "cores" in hli("info").out
+
+
+def test_extras_are_those_of_the_package_and_told_as_installed(hli):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {name: [re.split(r"[<>=]", line)[0] for line in extras[name]] for name in extras if name != "test"}
+    assert {name: list(packages) for name, packages in OWN_EXTRAS.items()} == named
+    told = json.loads(hli("info", "--json").out)["extras"]
+    assert f"dask {version('dask')}, distributed {version('distributed')}" == told["dask"]
 
 
 @pytest.mark.parametrize(("value", "words"), [(None, "not set"), ("/no/where", "/no/where: no such folder")])

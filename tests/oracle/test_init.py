@@ -60,4 +60,12 @@ def test_map_of_the_galactic_center_with_cta(proposed):
 
 def test_survey_without_positions_asks_for_one(gammapy_data, capsys):
     assert main(["init", "--yes", "--datastore", str(gammapy_data / "cta-1dc/index/gps")]) == 2
-    assert "--target is needed: a position" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--target is needed: a position; the files tell none for Galactic Plane Survey (4 runs); 3 of 4 runs" in said
+    assert '--target "265.98 deg, -28.7' in said  # mean of three pointings
+
+
+def test_a_folder_of_stores_names_them(gammapy_data, capsys):
+    assert main(["init", "--yes", str(gammapy_data / "cta-1dc")]) == 3
+    assert "cta-1dc is no data store, but there are some in it: " in (said := capsys.readouterr().err)
+    assert str(gammapy_data / "cta-1dc/index/gps") in said
