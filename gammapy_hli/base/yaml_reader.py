@@ -321,7 +321,7 @@ class _Builder:
             self._report("key-not-text", "a list or mapping cannot be a key; expected text", node)
         elif not isinstance(node.value, str):
             message = f"key {node.raw or 'null'} is not text" if node.raw != "" else "a key is empty; expected text"
-            self._report("key-not-text", message, node, f'Write "{node.raw}".' if node.raw else None)
+            self._report("key-not-text", message, node, f'Put it in quotes: "{node.raw}": ...' if node.raw else None)
         elif node.value == "<<" and node.raw == "<<":
             self._report(
                 "merge-key", "merge keys '<<' are not supported", node, "Use extends, or write the options out."

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
+from gammapy_hli.base.errors import ConfigError
 from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.base.yaml_reader import parse_yaml
 from gammapy_hli.core.option import NOT_GIVEN, InvalidValue, Option, shown
 from gammapy_hli.core.origins import Origin
 
@@ -133,7 +135,7 @@ class Mapping(Option):
 
     def check_value(self, raw: Any) -> dict[str, Any]:
         if not isinstance(raw, AbstractMapping):
-            raise InvalidValue(f"{shown(raw)} is not a mapping", "write {key: value}", "mapping")
+            raise InvalidValue(*_no_mapping(raw), "mapping")
         stored = {}
         for key, item in raw.items():
             if not isinstance(key, str):
@@ -216,6 +218,17 @@ def plain_value(raw: Any) -> Any:
     if isinstance(raw, os.PathLike):
         return os.fspath(raw)
     raise InvalidValue(f"{type(raw).__name__} is not a plain value", "give text, numbers, lists or mappings", "type")
+
+
+def _no_mapping(raw: Any) -> tuple[str, str | None]:
+    """What is wrong with a value that is no mapping, and a hint; of a word like one what the YAML reader says."""
+    if isinstance(raw, str) and raw.lstrip().startswith("{"):
+        try:
+            parse_yaml(raw, "command line")
+        except ConfigError as error:
+            problem = error.problems[0]
+            return f"{shown(raw)}: {problem.message}", problem.hint
+    return f"{shown(raw)} is not a mapping", "write {key: value}"
 
 
 def check_key(key: str, allowed: Sequence[str]) -> None:

@@ -68,6 +68,7 @@ def test_a_changed_off_run_makes_the_reduction_run_again(paired, hli, off_store)
     [
         (["obs_ids", "999"], 3, "no run 999; nearest are 102, 103, 104"),
         (["runs", '{"1": 999}'], 3, "off_runs.runs"),
+        (["runs", "{1: 101}"], 2, 'key 1 is not text. Put it in quotes: "1": ...'),
         (["runs", '{"one": 101}'], 2, "'one' is no run number"),
         (["columns", "{TARGET_NAME: nothing}"], 2, "is not a condition"),
         (["columns", "{OBS_ID: {min: 500}}"], 3, "none of 4 runs is selected"),

@@ -88,7 +88,7 @@ CHAIN = "\n".join(["a0: &a0 [x]"] + [f"a{i}: &a{i} [*a{i - 1}]" for i in range(1
         ("a:\n\tb: 1\n", "yaml-syntax", (2, 1), "a tab is used"),
         ("a: !!python/object:os.system x\n", "tag", (1, 4), "python/object"),
         ("a: !unit 1 TeV\n", "tag", (1, 4), "!unit"),
-        ("23523: x\n", "key-not-text", (1, 1), 'key 23523 is not text. Write "23523".'),
+        ("23523: x\n", "key-not-text", (1, 1), 'key 23523 is not text. Put it in quotes: "23523": ...'),
         ("true: x\n", "key-not-text", (1, 1), "key true is not text"),
         ("? [a, b]\n: 1\n", "key-not-text", (1, 3), "cannot be a key"),
         ("?\n: 1\n", "key-not-text", (1, 2), "a key is empty"),
