@@ -196,6 +196,8 @@ class ReductionTool(Tool):
             self._plan, self._search_facts = plan_with_found(search, self._context, self._plan, runs, reduce_run)
         self._datasets: list[Any] = []
         self._facts: list[dict[str, Any]] = []
+        self._held: list[str] = []
+        self._is_any_used = False
         has_failed = self._reduce(runs)
         if all("dropped" in facts for facts in self._facts):
             reasons = "\n  ".join(f"run {facts['name']}: {facts['dropped']}" for facts in self._facts)
@@ -236,8 +238,13 @@ class ReductionTool(Tool):
             if self._context.on_error == "stop":
                 message = f"run {facts['name']}: {facts['dropped']}"
                 raise StepError(self.step, message, exit_code=InputError.exit_code)
-            self._context.flag(f"run {facts['name']} is left out: {facts['dropped']}")
+            self._held.append(f"run {facts['name']} is left out: {facts['dropped']}")
         self._facts.append(facts)
+        self._is_any_used |= "dropped" not in facts
+        if self._is_any_used:  # until then an error may have to tell them all
+            for sentence in self._held:
+                self._context.flag(sentence)
+            self._held.clear()
 
     def _keep(self, dataset: Any) -> None:
         if self._stacker is None:

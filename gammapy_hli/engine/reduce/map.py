@@ -27,7 +27,7 @@ from gammapy_hli.engine.irf.psf_map import PsfMap, make_psf_map
 from gammapy_hli.engine.reduce.map_background import make_map_background
 from gammapy_hli.engine.reduce.map_counts import make_map_counts
 from gammapy_hli.engine.reduce.map_exposure import make_map_exposure
-from gammapy_hli.engine.reduce.map_safe_mask import make_map_safe_mask
+from gammapy_hli.engine.reduce.map_safe_mask import make_map_safe_mask, no_safe_bin
 from gammapy_hli.engine.reduce.meta import observation_meta
 from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan
 
@@ -159,8 +159,7 @@ def reduce_map(observation: Observation, plan: MapPlan) -> MapDataset:
     )
     mask_safe = make_map_safe_mask(dataset, observation, plan.safe_mask)
     if not mask_safe.any():
-        methods = ", ".join(plan.safe_mask.methods) or "none"
-        raise ItemError(f"no bin is safe: nothing is left by a background above 0 and the methods {methods}")
+        raise ItemError(no_safe_bin(dataset, observation, plan.safe_mask))
     dataset = replace(dataset, mask_safe=mask_safe)
     if plan.to_image:
         dataset = dataset.to_image()

@@ -34,7 +34,7 @@ def make_map_safe_mask(dataset: MapDataset, observation: Observation, plan: Safe
     """
     mask = dataset.safe & background_is_valid(dataset)
     for method in plan.methods:
-        mask &= METHODS[method](dataset, observation, plan)
+        mask &= _mask_of(method, dataset, observation, plan)
     return mask
 
 
@@ -46,25 +46,36 @@ def background_is_valid(dataset: MapDataset) -> np.ndarray:
     return is_finite & (dataset.background > 0) if dataset.statistic == "cash" else is_finite
 
 
-def _mask_aeff_default(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> np.ndarray:
+Limits = tuple[Quantity | None, Quantity | None]
+"""Least and largest energy that a method leaves, None where it sets none."""
+
+
+def _limits_aeff_default(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> Limits:
     low, high = (limit if limit is not None and limit.value > 0 else None for limit in observation.aeff.thresholds)
-    return _energy_mask(dataset, low, high)
+    return low, high
 
 
-def _mask_aeff_max(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> np.ndarray:
+def _limits_aeff_max(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> Limits:
     if dataset.exposure is None:
         raise ItemError("safe mask aeff-max needs an exposure, and there is none; leave the method out")
     exposure = _at(dataset, dataset.exposure.value, _position(dataset, plan))
     if not (exposure > 0).any():
-        return np.zeros((dataset.energy.nbin, 1, 1), dtype=bool)
-    return _energy_mask(dataset, aeff_threshold(exposure, dataset.energy_true, plan.aeff_percent))
+        return np.inf * dataset.energy.unit, None
+    return aeff_threshold(exposure, dataset.energy_true, plan.aeff_percent), None
 
 
-def _mask_edisp_bias(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> np.ndarray:
+def _limits_edisp_bias(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> Limits:
     if dataset.edisp is None:
         raise ItemError("safe mask edisp-bias needs an energy dispersion, and there is none; leave the method out")
     kernel = dataset.edisp.at(_position(dataset, plan))
-    return _energy_mask(dataset, bias_threshold(kernel, dataset.energy_true, dataset.energy, plan.bias_percent))
+    return bias_threshold(kernel, dataset.energy_true, dataset.energy, plan.bias_percent), None
+
+
+def _limits_bkg_peak(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> Limits:
+    if dataset.background is None:
+        raise ItemError("safe mask bkg-peak needs a background, and there is none; leave the method out")
+    spectrum = dataset.background.sum(axis=(1, 2), dtype=np.float64)
+    return dataset.energy.edges[int(np.argmax(spectrum))], None
 
 
 def _mask_offset_max(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> np.ndarray:
@@ -72,20 +83,43 @@ def _mask_offset_max(dataset: MapDataset, observation: Observation, plan: SafeMa
     return (offset < plan.offset_max.to_value("rad"))[np.newaxis]
 
 
-def _mask_bkg_peak(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> np.ndarray:
-    if dataset.background is None:
-        raise ItemError("safe mask bkg-peak needs a background, and there is none; leave the method out")
-    spectrum = dataset.background.sum(axis=(1, 2), dtype=np.float64)
-    return _energy_mask(dataset, dataset.energy.edges[int(np.argmax(spectrum))])
-
-
-METHODS: dict[str, Callable[[MapDataset, Observation, SafeMaskPlan], np.ndarray]] = {
-    "aeff-default": _mask_aeff_default,
-    "aeff-max": _mask_aeff_max,
-    "edisp-bias": _mask_edisp_bias,
-    "offset-max": _mask_offset_max,
-    "bkg-peak": _mask_bkg_peak,
+LIMITS: dict[str, Callable[[MapDataset, Observation, SafeMaskPlan], Limits]] = {
+    "aeff-default": _limits_aeff_default,
+    "aeff-max": _limits_aeff_max,
+    "edisp-bias": _limits_edisp_bias,
+    "bkg-peak": _limits_bkg_peak,
 }
+
+
+def _mask_of(method: str, dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> np.ndarray:
+    """Bins that pass one method, broadcast to (ne, ny, nx)."""
+    if method == "offset-max":
+        return _mask_offset_max(dataset, observation, plan)
+    return _energy_mask(dataset, *LIMITS[method](dataset, observation, plan))
+
+
+def no_safe_bin(dataset: MapDataset, observation: Observation, plan: SafeMaskPlan) -> str:
+    """Why no bin of a map is safe: what each method wants, beside the energies of the map."""
+    edges = dataset.energy.edges
+    parts = [] if background_is_valid(dataset).any() else ["the background is nowhere above 0"]
+    for method in plan.methods:
+        if method == "offset-max":
+            nearest = np.rad2deg(dataset.geometry.separation_from(observation.pointing).min())
+            limit = plan.offset_max.to_value("deg")
+            parts.append(f"offset-max wants less than {limit:.4g} deg, the nearest pixel is at {nearest:.4g} deg")
+            continue
+        low, high = LIMITS[method](dataset, observation, plan)
+        if low is not None and np.isinf(low.value):
+            parts.append(f"{method} finds no effective area there")
+            continue
+        ends = [(word, end) for word, end in (("above", low), ("below", high)) if end is not None]
+        wanted = " and ".join(f"{word} {_tev(end)}" for word, end in ends) or "any energy"
+        parts.append(f"{method} wants {wanted}")
+    return f"no bin is safe: the energies are {_tev(edges[0])} to {_tev(edges[-1])}; {'; '.join(parts) or 'no method'}"
+
+
+def _tev(energy: Quantity) -> str:
+    return f"{energy.to_value('TeV'):.4g} TeV"
 
 
 def _energy_mask(dataset: MapDataset, low: Quantity | None, high: Quantity | None = None) -> np.ndarray:

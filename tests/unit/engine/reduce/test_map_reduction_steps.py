@@ -16,6 +16,7 @@ from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.engine.irf.background import Background3D
 from gammapy_hli.engine.reduce.map import MapPlan, reduce_map
 from gammapy_hli.engine.reduce.map_background import make_map_background, rotation_times
+from gammapy_hli.engine.reduce.map_safe_mask import no_safe_bin
 from gammapy_hli.engine.reduce.safe_mask import SafeMaskPlan
 
 CENTER = SkyCoord(83.63, 22.01, unit="deg")
@@ -91,6 +92,33 @@ def test_bkg_peak_starts_at_the_bin_with_most_background(make_observation, map_p
 def test_flat_responses_leave_energies_safe(make_observation, map_plan, method):
     plan = replace(map_plan, safe_mask=SafeMaskPlan(methods=(method,)))
     assert reduce_map(make_observation(), plan).mask_safe.all()
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        (("aeff-default",), "are 1 TeV to 10 TeV; aeff-default wants above 20 TeV and below 80 TeV"),
+        (("aeff-default", "bkg-peak"), "below 80 TeV; bkg-peak wants above 3.162 TeV"),
+        (("offset-max",), "offset-max wants less than 0.001 deg, the nearest pixel is at 0.0"),
+    ],
+)
+def test_a_map_without_safe_bins_says_what_each_method_wants(make_observation, map_plan, responses, methods, words):
+    aeff = replace(responses["aeff"], energy_min=20 * u.TeV, energy_max=80 * u.TeV)
+    plan = replace(map_plan, safe_mask=SafeMaskPlan(methods=methods, offset_max=0.001 * u.deg))
+    with pytest.raises(ItemError, match=f"^no bin is safe: .*{words}"):
+        reduce_map(make_observation(aeff=aeff), plan)
+
+
+def test_a_map_without_background_or_area_says_so(make_observation, map_plan, responses):
+    dataset = reduce_map(make_observation(), map_plan)
+    none = replace(dataset, background=dataset.background * 0)
+    told = no_safe_bin(none, make_observation(), map_plan.safe_mask)
+    assert told == "no bin is safe: the energies are 1 TeV to 10 TeV; the background is nowhere above 0"
+    outside = np.where(np.arange(3) < 2, 0.0, 1e5)  # from 1.5 deg on, which the corners of the map reach
+    aeff = replace(responses["aeff"], data=outside * np.ones((30, 1)) * u.m**2)
+    plan = replace(map_plan, safe_mask=SafeMaskPlan(methods=("aeff-max",)))
+    with pytest.raises(ItemError, match="aeff-max finds no effective area there"):
+        reduce_map(make_observation(aeff=aeff), plan)
 
 
 def test_thresholds_are_looked_up_where_asked(make_observation, map_plan, responses):
