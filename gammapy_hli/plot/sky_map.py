@@ -203,11 +203,9 @@ def _draw_overlay(ax: Any, shape: tuple[int, ...], scale: Scale, overlay: Overla
     line = "white" if scale.is_dark else INK
     halo = [withStroke(linewidth=2.2, foreground=INK if scale.is_dark else "white", alpha=0.75)]
     if overlay.contours is not None:
-        peak = float(np.max(overlay.contours[np.isfinite(overlay.contours)], initial=-np.inf))
-        for level in (level for level in overlay.levels if level < peak):
+        for level in (level for level in overlay.levels if has_line(overlay.contours, level)):
             areas = without_specks(overlay.contours, level)
-            if (areas > level).any():
-                ax.contour(areas, levels=[level], colors=line, linewidths=0.8, alpha=0.85)
+            ax.contour(areas, levels=[level], colors=line, linewidths=0.8, alpha=0.85)
     if overlay.allowed is not None and not overlay.allowed.all() and overlay.allowed.any():
         excluded = (~overlay.allowed).astype(float)
         ax.contour(excluded, levels=[0.5], colors=line, linewidths=1.1, linestyles="dashed", alpha=0.9)
@@ -220,14 +218,25 @@ def _draw_overlay(ax: Any, shape: tuple[int, ...], scale: Scale, overlay: Overla
 
 
 def without_specks(image: np.ndarray, level: float) -> np.ndarray:
-    """The image with connected areas above a level that have fewer than `SPECK` pixels cut down to it; nan as 0."""
+    """The image with connected areas beyond a level that have fewer than `SPECK` pixels cut down to it; nan as 0.
+
+    Beyond is above, and below for a negative level.
+    """
     from scipy.ndimage import label  # late: only pages with maps need it
 
-    values = np.nan_to_num(image)
-    areas, _ = label(values > level, structure=np.ones((3, 3)))
+    sign, height = (-1.0 if level < 0 else 1.0), abs(level)
+    values = sign * np.nan_to_num(image)
+    areas, _ = label(values > height, structure=np.ones((3, 3)))
     is_small = np.bincount(areas.ravel()) < SPECK
     is_small[0] = False
-    return np.where(is_small[areas], np.minimum(values, level - 1e-6 * abs(level)), values)
+    return sign * np.where(is_small[areas], np.minimum(values, height * (1 - 1e-6)), values)
+
+
+def has_line(image: np.ndarray, level: float) -> bool:
+    """Whether an area of `SPECK` pixels or more lies beyond a level, and not the whole image does."""
+    sign, height = (-1.0 if level < 0 else 1.0), abs(level)
+    beyond = sign * without_specks(image, level) > height
+    return bool(beyond.any() and not beyond.all())
 
 
 def _draw_mark(ax: Any, mark: Mark, shape: tuple[int, int], line: str, halo: list[Any]) -> None:

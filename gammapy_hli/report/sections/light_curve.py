@@ -63,8 +63,7 @@ def _figure(curve: LightCurve) -> Any:
 
 def _variability(curve: LightCurve) -> TableBlock:
     head = [
-        Head("From", "TeV"),
-        Head("To", "TeV"),
+        Head("Energy", "TeV"),
         Head("Points"),
         Head("Mean flux", unit_text(FLUX_UNIT)),
         Head("χ² / d.o.f."),
@@ -78,8 +77,7 @@ def _variability(curve: LightCurve) -> TableBlock:
     numbers = curve.variability
     for k in range(len(curve.e_ref)):
         cells = [
-            plain(curve.e_min[k]),
-            plain(curve.e_max[k]),
+            f"{plain(curve.e_min[k])} – {plain(curve.e_max[k])}",
             whole(float(numbers.n_points[k])),
             plain(numbers.mean_flux[k]),
             f"{plain(numbers.chi2[k])} / {numbers.dof[k]}",

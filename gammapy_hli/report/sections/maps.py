@@ -16,6 +16,7 @@ from gammapy_hli.plot.sky_map import (
     Overlay,
     Scale,
     diverging_scale,
+    has_line,
     plot_sky_map,
     rising_scale,
 )
@@ -223,8 +224,7 @@ def _caption(
     if bounds is not None:
         words.append(f", {bounds[0]:.4g} to {bounds[1]:.4g} TeV")
     if overlay.contours is not None:
-        drawn = [level for level in layer.levels if level < np.nanmax(overlay.contours)]
-        drawn = [level for level in drawn if level > np.nanmin(overlay.contours)]
+        drawn = [level for level in layer.levels if has_line(overlay.contours, level)]
         if drawn:
             listed = ", ".join(fixed(level, 0) for level in drawn)
             of = " of √TS" if layer.contours == "sqrt_ts" != name else ""

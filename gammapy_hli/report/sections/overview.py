@@ -61,12 +61,11 @@ def lead(material: Material) -> str:
         return f"{selected} selected; nothing is reduced yet." if selected else "Nothing is reduced yet."
     telescopes = {str(name) for dataset in datasets for name in dataset.meta.get("TELESCOP", ())} - {"Unknown", ""}
     totals = material.totals() or {}
-    runs_text = _runs_text(material)
     kinds = {dataset.statistic for dataset in datasets}
     if material.has_maps and not material.has_spectra:
         background = _map_background(material, kinds)
-        of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
-        return f"{runs_text}{of}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
+        runs_text = _runs_text(material, telescopes)
+        return f"{runs_text}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
     background = {
         frozenset({"wstat"}): "background measured in off regions",
         frozenset({"cash"}): "background taken from the response files",
@@ -76,9 +75,8 @@ def lead(material: Material) -> str:
         background = f"background measured in {'other phases' if places == {'phase'} else 'off runs'}"
     if kinds == {"cash"} and all(dataset.background is None for dataset in datasets):
         background = "no background subtracted"
-    of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
     hours = totals.get("livetime_s", 0.0) / 3600
-    return f"{runs_text}{of}, {plain(hours)} h of livetime, {background}."
+    return f"{_runs_text(material, telescopes)}, {plain(hours)} h of livetime, {background}."
 
 
 def _selected(material: Material) -> str:
@@ -89,10 +87,11 @@ def _selected(material: Material) -> str:
     return f"{counted(runs, 'run')}{cut}" if runs else ""
 
 
-def _runs_text(material: Material) -> str:
-    """How many runs, and in how many parts where intervals cut them."""
+def _runs_text(material: Material, telescopes: set[str]) -> str:
+    """How many runs of which telescopes, and in how many parts where intervals cut them."""
+    of = f" of {' and '.join(sorted(telescopes))}" if telescopes else ""
     parts = f" in {counted(material.n_parts, 'part')}" if material.n_parts else ""
-    return f"{counted(material.n_runs, 'run')}{parts}"
+    return f"{counted(material.n_runs, 'run')}{of}{parts}"
 
 
 def _map_background(material: Material, kinds: set[str]) -> str:

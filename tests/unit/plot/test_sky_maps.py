@@ -16,6 +16,7 @@ from gammapy_hli.plot.sky_map import (
     Mark,
     Overlay,
     diverging_scale,
+    has_line,
     plot_sky_map,
     rising_scale,
     without_specks,
@@ -138,3 +139,5 @@ def test_lines_go_around_areas_and_not_around_single_pixels():
     assert shown[3, 3] < 5.0
     assert (shown[10:13, 10:13] == 6.0).all()
     assert without_specks(image, 8.0).max() < 8.0
+    assert [has_line(image, level) for level in (5.0, 8.0, -5.0)] == [True, False, False]
+    assert [has_line(-image, level) for level in (-5.0, -8.0, 5.0)] == [True, False, False]
