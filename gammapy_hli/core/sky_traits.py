@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gammapy_hli.base.leap_seconds import future_allowed
 from gammapy_hli.core.container_traits import check_key
 from gammapy_hli.core.option import InvalidValue, Option, shown
 from gammapy_hli.core.origins import Origin
@@ -47,7 +48,8 @@ class Time(Option):
 
         if isinstance(stored, Mapping):
             return AstropyTime(stored["mjd"], format="mjd", scale=stored["scale"])
-        return AstropyTime(stored, format="isot", scale="utc")
+        with future_allowed():
+            return AstropyTime(stored, format="isot", scale="utc")
 
     def value_schema(self) -> dict[str, Any]:
         pattern = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?Z?\s*$"

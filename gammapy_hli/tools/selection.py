@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from gammapy_hli.base.errors import InputError, Problem
+from gammapy_hli.base.leap_seconds import future_allowed
 from gammapy_hli.components.cone import ConeSearch
 from gammapy_hli.components.intervals import Intervals
 from gammapy_hli.components.sky import make_position
@@ -170,8 +171,10 @@ class SelectionTool(Tool):
         from gammapy_hli.engine.dl3.gti import Gti
 
         start = AstropyTime("1970-01-01T00:00:00") if self.time_start is None else self.time_start
-        stop = AstropyTime("2100-01-01T00:00:00") if self.time_stop is None else self.time_stop
-        return Gti.from_times(start, stop)
+        with future_allowed():
+            stop = AstropyTime("2100-01-01T00:00:00") if self.time_stop is None else self.time_stop
+        with future_allowed():
+            return Gti.from_times(start, stop)
 
     def read_product(self, folder: FilePath, inputs: Mapping[str, Any] | None = None) -> Any:
         from gammapy_hli.engine.dl3.observation_table import ObservationTable  # late: loads astropy

@@ -71,3 +71,13 @@ def test_mistakes_are_told(pulsar, hli, options, code, words):
     outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *options)
     assert outcome.code == code, outcome.err
     assert words in outcome.err
+
+
+def test_an_ephemeris_and_times_of_the_next_years_are_no_warning(place, hli):
+    phase = ("--reduction.background.phase", "{on: [0.95, 0.05], off: [0.5, 0.7], ephemeris: {epoch: {mjd: 60310, "
+             "scale: tdb}, frequency: 29.6 Hz, valid: [2000-01-01, 2035-01-01]}}")  # fmt: skip
+    window = ("--selection.time_start", "2000-01-01", "--selection.time_stop", "2034-01-01")
+    method = ("--reduction.background.method", "phase")
+    outcome = hli("run", "-c", "sim.yaml", "--until", "reduction", "--no-progress", *method, *phase, *window)
+    assert outcome.code == 0, outcome.err
+    assert "arning" not in outcome.err

@@ -11,6 +11,7 @@ from astropy.utils import iers
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.leap_seconds import future_allowed
 
 Array = NDArray[np.float64]
 
@@ -56,10 +57,11 @@ class Ephemeris:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.frequency) and self.frequency > 0):
             raise ValueError(f"frequency of an ephemeris is {self.frequency} Hz; expected more than 0")
-        if self.start is not None and self.stop is not None and not self.start < self.stop:
-            raise ValueError(
-                f"ephemeris is valid from {self.start.isot} to {self.stop.isot}; expected an increasing pair"
-            )
+        with future_allowed():
+            if self.start is not None and self.stop is not None and not self.start < self.stop:
+                raise ValueError(
+                    f"ephemeris is valid from {self.start.isot} to {self.stop.isot}; expected an increasing pair"
+                )
 
     def phase(self, time: Time | Array, location: EarthLocation | None = None) -> Array:
         """Phases in [0, 1).
@@ -108,10 +110,11 @@ class Ephemeris:
         time = self._as_time(time)
         if not time.size or (self.start is None and self.stop is None):
             return
-        if self.start is not None and time.min() < self.start:
-            raise InputError(self._outside(time.min()))
-        if self.stop is not None and time.max() > self.stop:
-            raise InputError(self._outside(time.max()))
+        with future_allowed():
+            if self.start is not None and time.min() < self.start:
+                raise InputError(self._outside(time.min()))
+            if self.stop is not None and time.max() > self.stop:
+                raise InputError(self._outside(time.max()))
 
     def _outside(self, time: Time) -> str:
         bounds = [

@@ -1,5 +1,7 @@
 """Phases of an ephemeris, and times at the barycenter."""
 
+import warnings
+
 import astropy.units as u
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from astropy.time import Time
 
 from gammapy_hli.base.errors import ConfigError, InputError
 from gammapy_hli.components.ephemeris import EphemerisOptions
+from gammapy_hli.core.traits import Time as TimeOption
 from gammapy_hli.engine.dl3.ephemeris import Ephemeris, barycentric
 
 EPOCH = Time(53000.0, format="mjd", scale="tt")
@@ -136,3 +139,13 @@ def test_mistakes_of_an_ephemeris(options, words):
     with pytest.raises(ConfigError) as error:
         EphemerisOptions(options)
     assert words in str(error.value)
+
+
+def test_a_validity_beyond_the_known_leap_seconds_is_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        start, stop = (TimeOption().parse(text) for text in ("2000-01-01", "2040-01-01"))
+        ephemeris = Ephemeris(Time(53000.0, format="mjd", scale="tdb"), 2.0, start=start, stop=stop)
+        ephemeris.check_valid(Time("2010-01-01T00:00:00"))
+        with pytest.raises(InputError, match=r"valid from 2000-01-01.* to 2040-01-01"):
+            ephemeris.check_valid(Time("1999-01-01T00:00:00"))
