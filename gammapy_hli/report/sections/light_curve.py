@@ -92,8 +92,8 @@ def _variability(curve: LightCurve) -> TableBlock:
     more = f" {counted(left, 'interval')} without a flux in some band." if left else ""
     notes = [
         f" Interval {name}: {reason}."
-        for name, reason, good in zip(curve.interval, curve.reason, curve.success.all(axis=1), strict=True)
-        if reason and good
+        for name, reason, good in zip(curve.interval, curve.reason, curve.success, strict=True)
+        if reason and good.all()
     ]
     more += "".join(notes[:MOST_NOTES]) + (f" {len(notes) - MOST_NOTES} more have notes." if notes[MOST_NOTES:] else "")
     return TableBlock(head, rows, caption=f"Variability of {curve.source}.{more}")
