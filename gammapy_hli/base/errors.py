@@ -9,7 +9,7 @@ Everything that this package raises on purpose descends from one class::
          │   └─ NothingSelectedError  3   no run passes the selection
          ├─ MissingStepError          3   the product of an earlier step is not there; a call too early
          ├─ StepError                 1   a step failed (or the exit code of its cause, where that has one)
-         ├─ FolderError               5   the output folder is locked or not ours
+         ├─ FolderError               5   the output folder is locked, not ours, or not to be written to
          └─ ItemError                 1   one run, bin or interval fails because of its data; caught per item
     KeyboardInterrupt
      └─ Terminated                  143   SIGTERM, as an exception, so that every ``finally`` runs
