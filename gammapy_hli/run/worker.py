@@ -4,15 +4,18 @@ Large arrays go through a file in memory that the worker and the process that st
 pipe. It has no name, so that nothing is left of it, whoever dies.
 """
 
+import io
 import logging
 import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
 import signal
+import sys
 import tempfile
 import threading
 import traceback as traceback_module
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import reduction
@@ -119,7 +122,7 @@ def _send(pipe: Any, board: int, result: Result) -> None:
         return False
 
     try:
-        data = pickle.dumps(result, protocol=5, buffer_callback=is_in_pickle)
+        data = _pickled(result, is_in_pickle)
         position = 0
         for view in views:
             position += _write_at(board, view, position)
@@ -129,6 +132,28 @@ def _send(pipe: Any, board: int, result: Result) -> None:
         data = pickle.dumps(Result(error=problem, traceback=traceback_module.format_exc(), is_remote=True))
         views.clear()
     pipe.send_bytes(pickle.dumps((data, [view.nbytes for view in views])))
+
+
+class _Pickler(pickle.Pickler):
+    """Takes large quantities, which pickle as a copy of their bytes only, apart: a plain array and what it means."""
+
+    def reducer_override(self, value: Any) -> Any:
+        units = sys.modules.get("astropy.units")  # where it was never loaded there is none of them
+        if units is None or not isinstance(value, units.Quantity) or value.nbytes < _LARGE:
+            return NotImplemented
+        return _quantity, (value.value, type(value), vars(value))
+
+
+def _quantity(array: Any, kind: type, attributes: dict[str, Any]) -> Any:
+    value = array.view(kind)
+    vars(value).update(attributes)
+    return value
+
+
+def _pickled(result: Result, is_in_pickle: Callable[[pickle.PickleBuffer], bool]) -> bytes:
+    stream = io.BytesIO()
+    _Pickler(stream, protocol=5, buffer_callback=is_in_pickle).dump(result)
+    return stream.getvalue()
 
 
 def _write_at(board: int, view: memoryview, position: int) -> int:

@@ -12,6 +12,7 @@ import pytest
 from gammapy_hli.base.errors import ConfigError, ItemError
 from gammapy_hli.run.map_ordered import map_ordered
 from gammapy_hli.run.processes import WorkerDied
+from gammapy_hli.run.worker import Result, _pickled
 
 FUNCTIONS = """
 import logging, math, os, time, warnings
@@ -44,6 +45,13 @@ def arrays(x):
     numbers = np.arange(300_000, dtype=float) * x
     parts = [numbers.astype("f4").reshape(3, -1), numbers > 7, numbers[::2].copy(), numbers[:5]]
     return parts, os.environ.get("HLI_TEST_OF_WORKERS", "")
+
+def quantities(x):
+    import numpy as np
+    from astropy import units as u
+    from astropy.coordinates import Longitude
+    numbers = np.arange(20_000, dtype="f4")
+    return u.Quantity(numbers, "m2 s", copy=False), Longitude(numbers, "deg", wrap_angle="180 deg"), numbers[:2] * u.TeV
 
 class Odd(Exception):
     def __init__(self, a, b):
@@ -216,6 +224,18 @@ def test_large_arrays_come_back_bitwise_and_workers_see_the_environment_of_now(f
             assert array.tobytes() == expected.tobytes()
             assert array.shape == expected.shape
         assert said == "now"
+
+
+def test_quantities_come_back_as_they_were(functions):
+    """Large ones travel as plain arrays beside the pickle, small ones in it."""
+    for outcome in map_ordered(functions.quantities, [1, 2], n_jobs=2):
+        for value, expected in zip(outcome.value, functions.quantities(1), strict=True):
+            assert type(value) is type(expected)
+            assert (value.dtype, value.unit) == (expected.dtype, expected.unit)
+            assert value.value.tobytes() == expected.value.tobytes()
+        area, longitude, _ = outcome.value
+        assert longitude.wrap_angle == functions.quantities(1)[1].wrap_angle
+        assert len(_pickled(Result(value=area), lambda buffer: False)) < 1000
 
 
 def test_worker_whose_parent_is_killed_ends(tmp_path):
