@@ -63,7 +63,7 @@ def test_zipped_content_is_known_by_its_bytes_not_its_name(all_columns, tmp_path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"not a FITS file; it starts with b''"),
+        (b"", r"the file is empty \(0 bytes\)"),
         (b"hello world", r"not a FITS file; it starts with b'hello wo'"),
         (b"\x1f\x8bnot really", r"broken gzip file"),
         (gzip.compress(b"x" * 9000)[:40], r"broken gzip file"),
