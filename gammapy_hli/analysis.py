@@ -235,11 +235,13 @@ class Analysis(Component):
         """
         outdir = self._outdir()
         wish = self._wish(until, only, force, start)
+        context = context or self.context()
+        context.prepare()  # now: the checks load much, and workers need the same
         self.check_ready(self.wanted(wish.until, wish.only, wish.start))
         self._result = run_chain(
             self._with_what_is_there(self.run_steps(), wish.only),
             outdir=outdir,
-            context=context or self.context(),
+            context=context,
             memory=self._memory,
             wish=wish,
             config_text=None if outdir is None else effective_yaml(self, outdir),

@@ -67,15 +67,28 @@ class RunContext:
     keeps_items: bool | None = None
     notes: Notes = field(default_factory=Notes)
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether items go to other processes."""
+        return self.n_jobs > 1 or self.executor == "dask"
+
     def prepare(self) -> None:
         """Let workers begin to load what they need, while this process goes on."""
         if self.n_jobs > 1 and self.executor == "process":
             prepare_workers(self.modules)
 
-    def map(self, function: Callable[[Any], Any], items: Sequence[Any], *, label: str = "") -> Iterator[Outcome]:
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        *,
+        label: str = "",
+        size: Callable[[Any], int] | None = None,
+    ) -> Iterator[Outcome]:
         """`map_ordered` with the processes, the progress and the rule for errors of this run."""
         items = list(items)
-        with self.progress(len(items), label or self.step) as bar:
+        total = len(items) if size is None else sum(map(size, items))
+        with self.progress(total, label or self.step) as bar:
             yield from map_ordered(
                 function,
                 items,
@@ -84,6 +97,7 @@ class RunContext:
                 progress=bar,
                 executor=self.executor,
                 scheduler=self.scheduler,
+                size=size,
             )
 
     def flag(self, sentence: str) -> None:

@@ -55,6 +55,7 @@ def map_ordered(
     progress: Bar | None = None,
     executor: Literal["process", "dask"] = "process",
     scheduler: str | None = None,
+    size: Callable[[Any], int] | None = None,
 ) -> Iterator[Outcome]:
     """Call a function on each item and give the outcomes in the order of the items, as they come.
 
@@ -71,10 +72,12 @@ def map_ordered(
     on_error : {"skip", "stop"}
         "skip" gives the error of an item as its outcome, "stop" raises the first one.
     progress : object with ``update(n)``, optional
-        Moved on by one with each outcome.
+        Moved on with each outcome.
     executor : {"process", "dask"}
     scheduler : str, optional
         Address of the Dask scheduler; without it a cluster of ``n_jobs`` processes is started on this machine.
+    size : callable, optional
+        By how much an item moves the progress on; default 1.
     """
     items = list(items)
     if n_jobs < 1:
@@ -89,18 +92,22 @@ def map_ordered(
         results = process_results(function, items, n_jobs=min(n_jobs, len(items)))
     else:
         results = _results_here(function, items)
-    return _outcomes(items, results, on_error, progress)
+    moves = [1] * len(items) if size is None or progress is None else list(map(size, items))
+    return _outcomes(items, results, on_error, progress, moves)
 
 
-def _outcomes(items: list[Any], results: Any, on_error: str, progress: Bar | None) -> Iterator[Outcome]:
+def _outcomes(
+    items: list[Any], results: Any, on_error: str, progress: Bar | None, moves: list[int]
+) -> Iterator[Outcome]:
     with closing(results):
-        for item, result in zip(items, results, strict=True):
+        for item, result, n in zip(items, results, moves, strict=True):
             if progress is not None:
-                progress.update(1)
-            if result.error is not None and on_error == "stop":
+                progress.update(n)
+            if result.error is not None:
                 if result.is_remote:
                     result.error.add_note(f"in a worker process:\n{result.traceback}")
-                raise result.error
+                if on_error == "stop":
+                    raise result.error
             yield Outcome(item, result.value, result.error, result.traceback)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from gammapy_hli.components.significance_search import SignificanceSearch
 from gammapy_hli.run.context import RunContext
+from gammapy_hli.tools.run_sums import summed_runs
 
 MUCH_LEFT = 0.5
 """A search that leaves less of the sky for the background than this is to be looked at."""
@@ -27,16 +28,15 @@ def plan_with_found(
     reduce_run : callable
         The dataset of a run, None where it cannot be used, and what is known of it; works in any process.
     """
+    from gammapy_hli.engine.datasets.blocked_stack import BlockedStacker  # late: loads numpy and astropy
+    from gammapy_hli.engine.datasets.grouped_stack import GroupedStacker
     from gammapy_hli.engine.estimate.exclusion_search import search_exclusion  # late: loads scipy
 
     def reduce_all(plan: Any) -> Any:
-        stacker, is_empty = plan.stacker(), True
-        for outcome in context.map(partial(reduce_run, plan=plan), runs, label="search for exclusion"):
-            dataset = None if outcome.error is not None else outcome.value[0]
-            if dataset is not None:
-                stacker.add(dataset)
-                is_empty = False
-        return None if is_empty else stacker.result("search")
+        stacker = BlockedStacker(partial(GroupedStacker, plan.stacker))
+        for _ in summed_runs(context, runs, partial(reduce_run, plan=plan), stacker, label="search for exclusion"):
+            pass
+        return next(iter(stacker.results("search")), None)
 
     found = search_exclusion(plan, search.search(), reduce_all)
     context.logger.info(f"exclusion from significance: {found.pixels[-1]} pixels in {found.n_rounds} rounds")

@@ -54,8 +54,8 @@ class KeptSum:
         return []
 
     def save(self, stacker: Any, facts: Sequence[Mapping[str, Any]]) -> None:
-        """Keep the sum where it is time to; `facts` are those of the runs in it."""
-        if not self._keys or not self._items.keeps:
+        """Keep the sum where it is time to; `facts` are those of the runs in it, or of a part of its last block."""
+        if not self._keys or not self._items.keeps or len(facts) < stacker.n_runs:
             return
         work = time.monotonic() - self._since
         is_last = len(facts) == len(self._keys)

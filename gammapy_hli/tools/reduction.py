@@ -1,6 +1,6 @@
 """The reduction: from the events of every selected run to datasets: spectra, images or maps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path as FilePath
@@ -21,6 +21,7 @@ from gammapy_hli.tools.exclusion_search import plan_with_found
 from gammapy_hli.tools.kept_runs import reduced_runs, run_keys
 from gammapy_hli.tools.kept_sum import KeptSum
 from gammapy_hli.tools.reduction_checks import missing_sky, reduction_problems
+from gammapy_hli.tools.run_sums import Reduce, Reduced, summed_runs
 
 
 class ReductionTool(Tool):
@@ -29,7 +30,7 @@ class ReductionTool(Tool):
     section = "reduction"
     requires = ("observations",)
     produces = "datasets"
-    recipe_version = 2
+    recipe_version = 3
 
     type = Choice(
         ("spectrum", "image", "map"),
@@ -133,17 +134,16 @@ class ReductionTool(Tool):
         self._search_facts: dict[str, Any] = {}
         for sentence in self._exclusion_oddities():
             self._context.logger.warning(sentence)
-        self._stacker = self._empty_sum()
 
     def _empty_sum(self) -> Any:
         """What adds up maps, of groups where there are some; None where each run keeps its dataset."""
         if self.type == "spectrum" or not self.stack:
             return None
-        if self.group is None:
-            return self._plan.stacker()
-        from gammapy_hli.engine.datasets.grouped_stack import GroupedStacker  # late: loads numpy and astropy
+        from gammapy_hli.engine.datasets.blocked_stack import BlockedStacker  # late: loads numpy and astropy
+        from gammapy_hli.engine.datasets.grouped_stack import GroupedStacker
 
-        return GroupedStacker(self.group.groups(self._observations), self._plan.stacker)
+        groups = None if self.group is None else self.group.groups(self._observations)
+        return BlockedStacker(partial(GroupedStacker, self._plan.stacker, groups))
 
     def _for_runs(self, plan: Any, observations: Any) -> Any:
         """The plan with a background method that knows the runs, where it needs to."""
@@ -194,6 +194,7 @@ class ReductionTool(Tool):
         if self.type != "spectrum" and self.background.exclusion.from_significance is not None:
             search = self.background.exclusion.from_significance
             self._plan, self._search_facts = plan_with_found(search, self._context, self._plan, runs, reduce_run)
+        self._stacker = self._empty_sum()
         self._datasets: list[Any] = []
         self._facts: list[dict[str, Any]] = []
         self._held: list[str] = []
@@ -210,25 +211,29 @@ class ReductionTool(Tool):
         keys = run_keys(context, runs, self._plan)
         for name, key in keys.items():
             context.record_item(name, key)
-        is_sum_kept = self._stacker is not None and context.keeps_items is None
+        reduce = partial(reduce_run, plan=self._plan)
+        is_sum_kept = self._stacker is not None and context.keeps_items is not True
         groups = {} if self.group is None else self.group.groups(self._observations)
         kept_sum = KeptSum(context, [f"{keys[name]} {groups.get(name, '')}" for name in keys] if is_sum_kept else [])
         for facts in kept_sum.restore(self._stacker):
             self._note(facts)
         left = runs[len(self._facts) :]
-        for outcome in reduced_runs(context, left, {} if is_sum_kept else keys, partial(reduce_run, plan=self._plan)):
-            if outcome.error is None:
-                dataset, facts = outcome.value
-            else:
+        for reduced in self._reduced(left, reduce, {} if is_sum_kept else keys):
+            if reduced.has_failed:
                 has_failed = True
                 kept_sum.give_up()
-                dataset, facts = None, {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}
-                context.logger.debug(outcome.traceback)
-            if dataset is not None:
-                self._keep(dataset)
-            self._note(facts)
+                context.logger.debug(reduced.traceback)
+            if reduced.dataset is not None:
+                self._datasets.append(reduced.dataset)
+            self._note(reduced.facts)
             kept_sum.save(self._stacker, self._facts)
         return has_failed
+
+    def _reduced(self, runs: list[Any], reduce: Reduce, keys: Mapping[str, str]) -> Iterator[Reduced]:
+        """What became of the runs; those of a sum are added to it."""
+        if self._stacker is not None:
+            return summed_runs(self._context, runs, reduce, self._stacker, keys=keys)
+        return map(Reduced.from_outcome, reduced_runs(self._context, runs, keys, reduce))
 
     def _note(self, facts: dict[str, Any]) -> None:
         """Take the facts of a run; one that is left out is told of, or stops the step."""
@@ -246,18 +251,12 @@ class ReductionTool(Tool):
                 self._context.flag(sentence)
             self._held.clear()
 
-    def _keep(self, dataset: Any) -> None:
-        if self._stacker is None:
-            self._datasets.append(dataset)
-        else:
-            self._stacker.add(dataset)
-
     def finish(self) -> Any:
         from gammapy_hli.engine.products.reduction import Reduction  # late: loads astropy
 
         if self._stacker is not None:
             name, facts = self.label or "stacked", self._facts
-            datasets = [self._stacker.result(name)] if self.group is None else self._stacker.results(name)
+            datasets = self._stacker.results(name)
         else:
             # what is kept of a run has no label: the same work under two labels is the same work
             datasets = [replace(dataset, name=self._labelled(dataset.name)) for dataset in self._datasets]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from astropy.units import Quantity
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.map import MapDataset, MapDatasetOnOff
 from gammapy_hli.engine.datasets.map_masks import nearest_mask, touched_mask
-from gammapy_hli.engine.datasets.map_stack_irf import IrfSum
+from gammapy_hli.engine.datasets.map_stack_irf import IrfSum, box_of
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.irf.edisp_map import EdispKernelMap
@@ -97,7 +98,8 @@ class MapStacker:
         self._add_mask("mask_safe", mask, here)
         if dataset.mask_fit is not None:
             self._add_mask("mask_fit", dataset.mask_fit[(..., *there)], here)
-        self._add_facts(dataset, bool(image.any()))
+        livetime = dataset.livetime if image.any() else Quantity(0, "s")
+        self._add_facts(livetime, dataset.gti, dataset.meta)
         self._kind = type(dataset)
         self.n_datasets += 1
 
@@ -128,6 +130,41 @@ class MapStacker:
             meta=self._meta or {},
             **arrays,
         )
+
+    def merge(self, other: MapStacker) -> None:
+        """Add what another sum holds, whose pixels are some of these or all; it is not kept.
+
+        Raises
+        ------
+        InputError
+            Another kind or another pixel grid.
+        """
+        if other._kind is None:
+            return
+        if self._kind not in (None, other._kind):
+            raise InputError(f"stack: sums of {other._kind.__name__} and {self._kind.__name__}; stack them apart")
+        overlap = self.geometry.overlap(other.geometry)
+        for name, values in other._sums.items():
+            if overlap is not None:
+                total = self._total(name, values.shape, values.dtype.type)[(..., *overlap[0])]
+                (np.logical_or if values.dtype == bool else np.add)(total, values[(..., *overlap[1])], out=total)
+        for name, irf in other._irfs.items():
+            total_irf = self._irfs.get(name) or irf.empty(self.irf_geometry)
+            total_irf.merge(irf)
+            self._irfs[name] = total_irf
+        self._add_facts(other._livetime, other._gti, other._meta or {})
+        self._kind = other._kind
+        self.n_datasets += other.n_datasets
+
+    def trimmed(self) -> MapStacker:
+        """The same sum on the smallest box of pixels that holds anything; whole arrays are shared, not copied."""
+        is_filled = [values.any(axis=0) for name, values in self._sums.items() if name.startswith("mask")]
+        box = box_of(np.any(is_filled, axis=0)) if is_filled else box_of(np.zeros(self.geometry.shape, dtype=bool))
+        part = copy(self)
+        part.geometry = self.geometry.part(box).geometry
+        part._sums = {name: np.ascontiguousarray(values[(..., *box)]) for name, values in self._sums.items()}
+        part._irfs = {name: irf.trimmed() for name, irf in self._irfs.items()}
+        return part
 
     def state(self) -> dict[str, Any]:
         """What was added so far, for `restore`; the arrays are those of the sum, not copies."""
@@ -224,16 +261,15 @@ class MapStacker:
             total.add(irf, on_irf(mask, dataset.geometry, irf.geometry))
             self._irfs[name] = total
 
-    def _add_facts(self, dataset: MapDataset, is_used: bool) -> None:
-        if is_used:
-            self._livetime = self._livetime + dataset.livetime
-        if dataset.gti is not None:
-            self._gti = dataset.gti if self._gti is None else self._gti.union([self._gti, dataset.gti])
+    def _add_facts(self, livetime: Quantity, gti: Gti | None, meta: Mapping[str, Sequence[Any]]) -> None:
+        self._livetime = self._livetime + livetime
+        if gti is not None:
+            self._gti = gti if self._gti is None else self._gti.union([self._gti, gti])
         if self._meta is None:
-            self._meta = {key: list(entries) for key, entries in dataset.meta.items()}
+            self._meta = {key: list(entries) for key, entries in meta.items()}
         else:
-            common = [key for key in self._meta if key in dataset.meta]
-            self._meta = {key: [*self._meta[key], *dataset.meta[key]] for key in common}
+            common = [key for key in self._meta if key in meta]
+            self._meta = {key: [*self._meta[key], *meta[key]] for key in common}
 
 
 def stack_maps(

@@ -10,7 +10,7 @@ from astropy.units import Quantity
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT
-from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
+from gammapy_hli.engine.geom.wcs_geometry import Slices, WcsGeometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,13 @@ class IrfSum:
     @classmethod
     def like(cls, irf: Any, geometry: WcsGeometry) -> IrfSum:
         """Empty sums with the axes of a response."""
-        n_true, n_second = irf.data.shape[:2]
-        weighted = np.zeros((n_true, n_second, *geometry.shape))
         corner = irf.geometry.part((slice(0, 1), slice(0, 1))).geometry
         small = replace(irf, geometry=corner, data=irf.data[..., :1, :1].copy(), exposure=None)
-        return cls(geometry, small, weighted, np.zeros((n_true, *geometry.shape)))
+        return cls(geometry, small, *_zeros(irf.data, geometry))
+
+    def empty(self, geometry: WcsGeometry) -> IrfSum:
+        """Sums of nothing on other pixels."""
+        return IrfSum(geometry, self.first, *_zeros(self.weighted, geometry))
 
     def check(self, irf: Any, where: str) -> None:
         """Raise InputError where a response cannot be added; `where` begins the message."""
@@ -80,12 +82,40 @@ class IrfSum:
             weighted[energy] += part[energy] * (exposure[energy] * mask)
         self.exposure[(..., *here)] += exposure * mask.any(axis=0)
 
+    def merge(self, other: IrfSum) -> None:
+        """Add other sums, those of the pixels that both have."""
+        overlap = self.geometry.overlap(other.geometry)
+        if overlap is None:
+            return
+        here, there = overlap
+        self.weighted[(..., *here)] += other.weighted[(..., *there)]
+        self.exposure[(..., *here)] += other.exposure[(..., *there)]
+
+    def trimmed(self) -> IrfSum:
+        """The same sums on the smallest box of pixels with exposure."""
+        box = box_of(np.any(self.exposure > 0, axis=0))
+        weighted, exposure = (np.ascontiguousarray(one[(..., *box)]) for one in (self.weighted, self.exposure))
+        return replace(self, geometry=self.geometry.part(box).geometry, weighted=weighted, exposure=exposure)
+
     def result(self) -> Any:
         """The mean response, float32; 0 where there is no exposure."""
         total = self.exposure[:, np.newaxis]
         mean = np.divide(self.weighted, total, out=np.zeros_like(self.weighted), where=total > 0)
         exposure = Quantity(self.exposure.astype(np.float32), EXPOSURE_UNIT, copy=False)
         return replace(self.first, geometry=self.geometry, data=mean.astype(np.float32), exposure=exposure)
+
+
+def _zeros(like: np.ndarray, geometry: WcsGeometry) -> tuple[np.ndarray, np.ndarray]:
+    """Empty `weighted` and `exposure` on other pixels, with the other axes of an array (nt, n, ny, nx)."""
+    return np.zeros((*like.shape[:2], *geometry.shape)), np.zeros((like.shape[0], *geometry.shape))
+
+
+def box_of(mask: np.ndarray) -> Slices:
+    """Rows and columns of the smallest box that holds all true pixels, shape (ny, nx); one pixel where none is."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0, 1), slice(0, 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

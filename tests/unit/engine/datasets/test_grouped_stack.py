@@ -24,7 +24,7 @@ def datasets():
 
 
 def make_stacker(dataset):
-    return GroupedStacker(GROUPS, lambda: MapStacker(dataset.geometry, dataset.energy, dataset.energy_true))
+    return GroupedStacker(lambda: MapStacker(dataset.geometry, dataset.energy, dataset.energy_true), GROUPS)
 
 
 def test_sums_are_those_of_the_members_in_the_order_of_the_groups(datasets):
