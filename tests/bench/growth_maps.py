@@ -24,12 +24,15 @@ LOADING_GOAL = 5.0
 
 
 def reduce_runs(store: Path, runs: list[int], center: list[float]) -> dict[str, float]:
-    """Reduce runs to maps and add each to the sum; seconds and counts."""
+    """Reduce runs to maps and add each to the sum, as the reduction tool does; seconds and counts."""
     import time  # late: this process only
+    from functools import partial  # late: the same
 
     import astropy.units as u  # late: the same
     from astropy.coordinates import SkyCoord  # late: the same
 
+    from gammapy_hli.engine.datasets.blocked_stack import BlockedStacker  # late: the same
+    from gammapy_hli.engine.datasets.grouped_stack import GroupedStacker  # late: the same
     from gammapy_hli.engine.dl3.store import DataStore  # late: the same
     from gammapy_hli.engine.geom.axes import Axis  # late: the same
     from gammapy_hli.engine.geom.mask import ExclusionMask  # late: the same
@@ -52,12 +55,13 @@ def reduce_runs(store: Path, runs: list[int], center: list[float]) -> dict[str, 
         safe_mask=SafeMaskPlan(methods=("offset-max",), offset_max=2.5 * u.deg),
     )
     start, start_cpu = time.perf_counter(), time.process_time()
-    opened, stacker = DataStore.open(store), plan.stacker()
+    opened, stacker = DataStore.open(store), BlockedStacker(partial(GroupedStacker, plan.stacker))
     for run in runs:
         observation = opened.observation(run)
         stacker.add(reduce_map(observation, plan))
         observation.release()
-    counts = float(stacker.result("stacked").counts.sum())
+    (total,) = stacker.results("stacked")
+    counts = float(total.counts.sum())
     return {"seconds": time.perf_counter() - start, "cpu": time.process_time() - start_cpu, "counts": counts}
 
 

@@ -1,6 +1,8 @@
-"""Wanted edges of energy, moved to edges of the data; or the reason why nothing is left of them."""
+"""Wanted edges of energy, moved to edges of the data, or why nothing is left of them; which bins lie between them."""
 
 import astropy.units as u
+import numpy as np
+from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.geom.axes import Axis
@@ -42,3 +44,9 @@ def map_bands(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
         No bin is left.
     """
     return axis.edges[[0, -1]] if wanted is None else rounded_edges(axis, wanted, "band of the maps")
+
+
+def band_of_bin(axis: Axis, edges: u.Quantity) -> NDArray[np.intp]:
+    """For each bin of an axis the band that its center belongs to, -1 for none; `edges` are those of the bands."""
+    place = np.searchsorted(edges.to_value("TeV"), axis.center_value("TeV"), side="right") - 1
+    return np.where((place >= 0) & (place < len(edges) - 1), place, -1)

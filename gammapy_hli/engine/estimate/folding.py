@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.dl3.ephemeris import Ephemeris
 from gammapy_hli.engine.dl3.time_reference import DEFAULT_REFERENCE
-from gammapy_hli.engine.estimate.curve_bins import CurveBins, constant_statistic, solve_curve
+from gammapy_hli.engine.estimate.curve_norms import constant_statistic, solve_curve
+from gammapy_hli.engine.estimate.norm_bins import NormBins
 from gammapy_hli.engine.estimate.time_bins import TimeBins
 from gammapy_hli.engine.estimate.variability import chance_of_more
 from gammapy_hli.engine.products.folded_curve import FoldedCurve
@@ -76,7 +77,7 @@ class Folding:
 
 
 def fold_curve(
-    flat: CurveBins,
+    flat: NormBins,
     used: NDArray[np.bool_],
     bins: TimeBins,
     folding: Folding,
@@ -92,7 +93,7 @@ def fold_curve(
 
     Parameters
     ----------
-    flat : CurveBins
+    flat : NormBins
     used : bool array (n_time, n_energy)
         Points of the light curve that have a flux.
     bins : TimeBins

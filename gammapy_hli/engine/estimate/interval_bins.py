@@ -7,8 +7,7 @@ import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
-from gammapy_hli.engine.estimate.curve_bins import CurveBins, collect_bins, join_bins
-from gammapy_hli.engine.estimate.energy_bands import rounded_edges
+from gammapy_hli.engine.estimate.energy_bands import band_of_bin, rounded_edges
 from gammapy_hli.engine.estimate.interval_datasets import (
     PerInterval,
     interval_datasets,
@@ -16,6 +15,7 @@ from gammapy_hli.engine.estimate.interval_datasets import (
     models_for,
 )
 from gammapy_hli.engine.estimate.interval_spectra import IntervalFit, interval_models
+from gammapy_hli.engine.estimate.norm_bins import NormBins, collect_bins, join_bins
 from gammapy_hli.engine.estimate.reference_spectrum import reference_spectrum
 from gammapy_hli.engine.estimate.time_bins import TimeBins
 from gammapy_hli.engine.fit.compile import EnergyRange, compile
@@ -50,18 +50,21 @@ class CurveSetting:
 
 def interval_bins(
     datasets: Sequence[AnyDataset], bins: TimeBins, setting: CurveSetting, fits: Sequence[IntervalFit] | None
-) -> CurveBins:
+) -> NormBins:
     """The bins of all intervals; with fits each interval has its own spectrum, as a factor on the common one."""
     groups = {k: interval_datasets(datasets, bins, k, setting.per_interval, setting.models) for k in range(len(bins))}
 
-    def collected(chosen: Sequence[int], own: Models) -> CurveBins:
+    def collected(chosen: Sequence[int], own: Models) -> NormBins:
         used = tuple(dataset for k in chosen for dataset in groups[k])
         held = interval_nuisances(setting.nuisances, datasets, bins, {k: groups[k] for k in chosen})
         here = models_for(own, used, setting.per_interval)
         likelihood = compile(used, here, energy_range=setting.energy_range, nuisances=held)
-        interval = np.array([k for k in chosen for _ in groups[k]], dtype=np.intp)
-        bands = [_band_of_bin(dataset.energy, setting.edges) for dataset in used]
-        return collect_bins(likelihood, setting.source, interval, bands, setting.n_energy)
+        intervals = [k for k in chosen for _ in groups[k]]
+        bands = [band_of_bin(dataset.energy, setting.edges) for dataset in used]
+        points = [
+            np.where(band >= 0, k * setting.n_energy + band, -1) for k, band in zip(intervals, bands, strict=True)
+        ]
+        return collect_bins(likelihood, setting.source, points)
 
     if fits is None:
         return collected(range(len(bins)), setting.models)
@@ -77,9 +80,3 @@ def interval_bins(
 def band_edges(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
     """Edges of the bands of a light curve, moved to those of the axis; one band over all energies by default."""
     return axis.edges[[0, -1]] if wanted is None else rounded_edges(axis, wanted, "band of the light curve")
-
-
-def _band_of_bin(axis: Axis, edges: u.Quantity) -> Index:
-    """For each reconstructed bin the band that its center belongs to, -1 for none."""
-    place = np.searchsorted(edges.to_value("TeV"), axis.center_value("TeV"), side="right") - 1
-    return np.where((place >= 0) & (place < len(edges) - 1), place, -1)

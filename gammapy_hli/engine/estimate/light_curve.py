@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
-from gammapy_hli.engine.estimate.curve_bins import constant_statistic, solve_curve
+from gammapy_hli.engine.estimate.curve_norms import constant_statistic, solve_curve
 from gammapy_hli.engine.estimate.folding import Folding, fold_curve
 from gammapy_hli.engine.estimate.interval_bins import CurveSetting, band_edges, interval_bins
 from gammapy_hli.engine.estimate.interval_datasets import PerInterval

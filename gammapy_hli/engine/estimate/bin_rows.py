@@ -1,4 +1,4 @@
-"""Bins of datasets for flux points, and those of maps; flux_points.py puts them together.
+"""Bins of spectra and of maps with the norm of one source; norm_bins.py puts them together.
 
 Bins without counts enter a Poisson likelihood by the sum of their predictions, so that all of a point and dataset are
 one bin: a map of a million bins is solved as quickly as a spectrum.
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.engine.fit.likelihood import GroupTerm
 from gammapy_hli.engine.fit.map_problem import map_rows
 from gammapy_hli.engine.fit.map_term import MapTerm
 
@@ -52,6 +53,35 @@ class BinRows:
         names = ("point", "dataset", "counts", "off", "alpha", "background", "own", "other")
         parts: dict[str, Any] = {name: np.asarray(getattr(self, name))[chosen] for name in names}
         return replace(self, **parts)
+
+
+def spectrum_bin_rows(group: GroupTerm, source: str, number: Index, values: Array) -> BinRows:
+    """The used bins of a group of spectra.
+
+    Parameters
+    ----------
+    group : GroupTerm
+    source : str
+        Whose norm is wanted.
+    number : int array (n_datasets, ne)
+        For each bin of each dataset the point it belongs to, -1 for none.
+    values : array (n_all,)
+        Of all parameters.
+    """
+    fold, on_off = group.fold, group.wstat
+    zero = np.zeros(len(fold.bin))
+    counted = [(t.name, t.spectrum.flux(values[t.places]) @ t.matrix) for t in group.sources]
+    return BinRows(
+        is_on_off=on_off is not None,
+        point=number[fold.member, fold.bin],
+        dataset=fold.member,
+        counts=group.counts if on_off is None else on_off.n_on,
+        off=zero if on_off is None else on_off.n_off,
+        alpha=zero if on_off is None else on_off.alpha,
+        background=group.background if on_off is None else zero,
+        own=sum((npred for name, npred in counted if name == source), zero),
+        other=sum((npred for name, npred in counted if name != source), zero),
+    )
 
 
 def map_bin_rows(term: MapTerm, source: str, number: Index, values: Array) -> BinRows:
