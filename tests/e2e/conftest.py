@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,3 +142,32 @@ def all_states_fixture():
 def leftovers_fixture():
     """The function `leftovers`."""
     return leftovers
+
+
+PATCHED = """\
+import os, pathlib, signal, sys, time
+import gammapy_hli.tools.reduction as tool
+{first}
+plain = tool.reduce_run
+def patched(observation, plan):
+    if observation.name == "{run}":
+        {what}
+    return plain(observation, plan)
+patched.__module__, patched.__qualname__ = "__main__", "patched"
+tool.reduce_run = patched
+from gammapy_hli.cli.main import main
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def patched_command(tmp_path):
+    """The words of a run with two processes in which the reduction of one run does something else."""
+
+    def make(config, run, what, *words, first=""):
+        script = tmp_path / "patched.py"
+        script.write_text(PATCHED.format(run=run, what=what, first=first))
+        return [sys.executable, str(script), "run", "-c", config, "--no-progress", "--n-jobs", "2", *words]
+
+    return make

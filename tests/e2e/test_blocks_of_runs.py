@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
@@ -23,22 +22,6 @@ reduction:
   energy_true: {min: 0.3 TeV, max: 40 TeV, nbins: 5}
   background: {method: fov}
   safe_mask: {methods: [offset-max], offset_max: 2.5 deg}
-"""
-PATCHED = """\
-import os, pathlib, signal, sys
-import gammapy_hli.engine.datasets.blocked_stack as blocked_stack
-import gammapy_hli.tools.reduction as tool
-blocked_stack.BLOCK = 2
-plain = tool.reduce_run
-def patched(observation, plan):
-    if observation.name == "4":
-        {what}
-    return plain(observation, plan)
-patched.__module__, patched.__qualname__ = "__main__", "patched"
-tool.reduce_run = patched
-from gammapy_hli.cli.main import main
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
 """
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 KILL_ONCE = "pathlib.Path('died').exists() or [pathlib.Path('died').touch(), os.kill(os.getpid(), signal.SIGKILL)]"
@@ -65,12 +48,16 @@ def reduce(hli, outdir, *words):
     return hli("run", "-c", "map.yaml", "--no-progress", "--outdir", outdir, *words)
 
 
-def run_patched(folder, what, *words):
+@pytest.fixture
+def run_patched(here, patched_command):
     """The command with two processes, in which the reduction of run 4 does something else."""
-    script = folder / "patched.py"
-    script.write_text(PATCHED.format(what=what))
-    command = [sys.executable, str(script), "run", "-c", "map.yaml", "--no-progress", "--n-jobs", "2", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    blocks = "import gammapy_hli.engine.datasets.blocked_stack as stack; stack.BLOCK = 2"
+
+    def run(what, *words):
+        command = patched_command("map.yaml", 4, what, *words, first=blocks)
+        return subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=100, check=False)
+
+    return run
 
 
 def maps(folder):
@@ -117,27 +104,27 @@ def test_a_sum_that_was_interrupted_goes_on_with_other_processes(here, hli, prod
     assert products("out") == products("whole")
 
 
-def test_a_run_that_kills_its_worker_is_named_and_costs_no_other(here, hli, products):
-    done = run_patched(here, KILL)
+def test_a_run_that_kills_its_worker_is_named_and_costs_no_other(run_patched, here, hli, products):
+    done = run_patched(KILL)
     assert done.returncode == 4, done.stderr
     assert "run 4 is left out: failed: the process that worked on" in done.stderr
     assert "killed by signal SIGKILL" in done.stderr
     assert done.stderr.count("is left out") == 1
-    failed = run_patched(here, "raise RuntimeError('broken')", "--outdir", "failed")
+    failed = run_patched("raise RuntimeError('broken')", "--outdir", "failed")
     assert failed.returncode == 4, failed.stderr
     assert maps(here / "out") == maps(here / "failed")
 
 
-def test_a_worker_that_died_by_chance_costs_nothing(here, hli, products):
-    done = run_patched(here, KILL_ONCE)
+def test_a_worker_that_died_by_chance_costs_nothing(run_patched, here, hli, products):
+    done = run_patched(KILL_ONCE)
     assert (here / "died").exists()
     assert done.returncode == 0, done.stderr
     assert reduce(hli, "whole").code == 0
     assert products("out") == products("whole")
 
 
-def test_a_failed_run_is_told_with_its_traceback(here):
-    done = run_patched(here, "raise RuntimeError('broken')", "-v")
+def test_a_failed_run_is_told_with_its_traceback(run_patched, here):
+    done = run_patched("raise RuntimeError('broken')", "-v")
     assert done.returncode == 4, done.stderr
     assert "run 4 is left out: failed: broken" in done.stderr
     assert "raise RuntimeError('broken')" in done.stderr
@@ -146,8 +133,8 @@ def test_a_failed_run_is_told_with_its_traceback(here):
 @pytest.mark.parametrize(
     ("what", "told"), [("raise RuntimeError('broken')", "broken"), (KILL, "killed by signal SIGKILL")]
 )
-def test_on_error_stop_ends_there_and_writes_nothing(here, leftovers, what, told):
-    done = run_patched(here, what, "--general.on_error", "stop")
+def test_on_error_stop_ends_there_and_writes_nothing(run_patched, here, leftovers, what, told):
+    done = run_patched(what, "--general.on_error", "stop")
     assert done.returncode == 1, done.stderr
     assert told in done.stderr
     assert not (here / "out" / "reduction").exists()

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -29,32 +28,15 @@ model:
 flux_points: {source: crab, reoptimize: true, energy: {min: 0.5 TeV, max: 20 TeV, nbins: 3}}
 light_curve: {source: crab}
 """
-PATCHED = """\
-import os, signal, sys, time
-import gammapy_hli.tools.reduction as tool
-plain = tool.reduce_run
-def patched(observation, plan):
-    if observation.name == "2":
-        {what}
-    return plain(observation, plan)
-patched.__module__, patched.__qualname__ = "__main__", "patched"
-tool.reduce_run = patched
-from gammapy_hli.cli.main import main
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
-"""
 
 
 @pytest.fixture
-def run_patched(place):
+def run_patched(place, patched_command):
     """Start a run with two processes in which the reduction of run 2 does something else."""
 
     def start(what, *words):
-        script = place / "patched.py"
-        script.write_text(PATCHED.format(what=what))
-        command = [sys.executable, str(script), "run", "-c", "sim.yaml", "--no-progress", "--n-jobs", "2", *words]
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-        return subprocess.Popen(command, cwd=place, **options)
+        return subprocess.Popen(patched_command("sim.yaml", 2, what, *words), cwd=place, **options)
 
     return start
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gammapy_hli.engine.fit.likelihood import GroupTerm
 from gammapy_hli.engine.fit.map_problem import map_rows
 from gammapy_hli.engine.fit.map_term import MapTerm
+from gammapy_hli.engine.stats.wstat import WstatBins
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -68,17 +69,14 @@ def spectrum_bin_rows(group: GroupTerm, source: str, number: Index, values: Arra
     values : array (n_all,)
         Of all parameters.
     """
-    fold, on_off = group.fold, group.wstat
+    fold = group.fold
     zero = np.zeros(len(fold.bin))
     counted = [(t.name, t.spectrum.flux(values[t.places]) @ t.matrix) for t in group.sources]
     return BinRows(
-        is_on_off=on_off is not None,
+        **_observed(group.wstat, group.counts, zero),
         point=number[fold.member, fold.bin],
         dataset=fold.member,
-        counts=group.counts if on_off is None else on_off.n_on,
-        off=zero if on_off is None else on_off.n_off,
-        alpha=zero if on_off is None else on_off.alpha,
-        background=group.background if on_off is None else zero,
+        background=group.background if group.wstat is None else zero,
         own=sum((npred for name, npred in counted if name == source), zero),
         other=sum((npred for name, npred in counted if name != source), zero),
     )
@@ -98,16 +96,18 @@ def map_bin_rows(term: MapTerm, source: str, number: Index, values: Array) -> Bi
         Of all parameters.
     """
     rows = map_rows(term, values, (source,))
-    zero = np.zeros(len(rows.row))
-    on_off = rows.wstat
     return BinRows(
-        is_on_off=on_off is not None,
+        **_observed(rows.wstat, rows.counts, np.zeros(len(rows.row))),
         point=number[rows.row],
         dataset=np.full(len(rows.row), term.number, dtype=np.intp),
-        counts=rows.counts if on_off is None else on_off.n_on,
-        off=zero if on_off is None else on_off.n_off,
-        alpha=zero if on_off is None else on_off.alpha,
         background=rows.background,
         own=rows.signal,
         other=rows.other,
     )
+
+
+def _observed(on_off: WstatBins | None, counts: Array | None, zero: Array) -> dict[str, Any]:
+    """What was counted, as `BinRows` has it."""
+    if on_off is None:
+        return {"is_on_off": False, "counts": counts, "off": zero, "alpha": zero}
+    return {"is_on_off": True, "counts": on_off.n_on, "off": on_off.n_off, "alpha": on_off.alpha}
