@@ -6,8 +6,9 @@ Simulates a store and runs two chains of all steps, spectra with flux points, li
 fit, flux points, maps and page. Each is then killed at random moments (fixed seed): at a random time by a signal from
 outside, or from inside just before a call of the system that changes the output folder (in the middle of writes; now
 and then with the second half of the file cut off). Half of the signals are SIGTERM, half SIGKILL, some moments are
-followed by a second one before the run may end, some runs have two processes. The next ``run`` must go on; its products
-are compared byte for byte with those of the undisturbed run. Prints a table; exits 1 where anything differs.
+followed by a second one before the run may end, half of the runs have two processes, which add up maps in blocks of
+runs. The next ``run`` must go on; its products are compared byte for byte with those of the undisturbed run. Prints a
+table; exits 1 where anything differs.
 """
 
 import argparse
@@ -29,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 RECORDS = {"manifest.json", "provenance.json", "history.jsonl", "log.txt", "config.yaml", ".hashes.json"}
 """What tells of times and of how the products were made; not products."""
 SECONDS = 0.2  # after which a sum of maps is kept here
+BLOCK = 3  # runs that are added up by a worker here, so that twelve are some blocks
 MODEL = """\
 model:
   sources:
@@ -144,7 +146,7 @@ def leftovers(folder: Path) -> list[str]:
 
 def command(outdir: Path, spec: dict[str, Any], *words: str) -> list[str]:
     """The command line of a run under watch."""
-    spec = {"outdir": str(outdir), "seconds": SECONDS, **spec}
+    spec = {"outdir": str(outdir), "seconds": SECONDS, "block": BLOCK, **spec}
     own = ["run", "-c", "chain.yaml", "--outdir", str(outdir), "--no-progress"]
     return [sys.executable, str(HERE / "killed_run.py"), json.dumps(spec), *own, *words]
 
@@ -164,7 +166,7 @@ def run_undisturbed(folder: Path, chain: str) -> Undisturbed:
 def random_moment(rng: random.Random, whole: Undisturbed) -> Moment:
     """A time from outside, or a call from inside."""
     name = rng.choice(["SIGTERM", "SIGKILL"])
-    n_jobs = rng.choice([1, 1, 1, 2])
+    n_jobs = rng.choice([1, 2])
     if rng.random() < 0.4:
         return Moment(name, seconds=rng.uniform(0.2, 1.0) * whole.seconds, n_jobs=n_jobs)
     torn = rng.random() < 0.3

@@ -5,7 +5,8 @@
 Counts calls that change the output folder (open for writing, rename, remove, mkdir, rmdir, fsync, writev) in the main
 process and sends the signal to itself just before the one with number ``at``. With ``"torn": true`` the file of an
 fsync loses its second half first, as where the device had not got it yet. With ``"count": FILE`` nothing is killed and
-the names of the calls are written to the file. ``"seconds"`` is how long a sum of maps may not be kept.
+the names of the calls are written to the file. ``"seconds"`` is how long a sum of maps may not be kept,
+``"block"`` how many runs are added up by a worker.
 """
 
 import json
@@ -70,6 +71,10 @@ def main() -> int:
     from gammapy_hli.cli.main import main as command  # late: behind what is watched
     from gammapy_hli.tools import kept_sum  # late: the same
 
+    if "block" in spec:
+        from gammapy_hli.engine.datasets import blocked_stack  # late: the same
+
+        blocked_stack.BLOCK = spec["block"]
     if "seconds" in spec:
         kept_sum.SECONDS, kept_sum.SHARE = spec["seconds"], float("inf")
     code = command(words)
