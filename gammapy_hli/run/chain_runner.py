@@ -1,39 +1,31 @@
-"""Runs a chain: decides about each step, runs its tool, keeps the product, and records how it was made."""
+"""Runs a chain: checks what it needs, decides about each step, and has those carried out that must run."""
 
 import logging
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gammapy_hli.base.atomic_write import plain_json
 from gammapy_hli.base.errors import (
     ConfigError,
-    FolderError,
-    HliError,
     InputError,
     MissingStepError,
     Problem,
-    StepError,
 )
 from gammapy_hli.base.summary import Summary
-from gammapy_hli.run.context import Notes, RunContext
-from gammapy_hli.run.history import History
-from gammapy_hli.run.items import ItemStore
-from gammapy_hli.run.keys import ItemKeys, config_key, recipe_key, step_key, work_key
+from gammapy_hli.run.context import RunContext
+from gammapy_hli.run.execution import StepExecution
 from gammapy_hli.run.lock import FolderLock
-from gammapy_hli.run.logs import StepLog, logs_in_file
-from gammapy_hli.run.manifest import ABSENT, FileRecord, InputRecord, Manifest
+from gammapy_hli.run.logs import logs_in_file
 from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config, writing
 from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
-from gammapy_hli.run.products import Memory, ProductStore, now
+from gammapy_hli.run.products import Memory, ProductStore
 from gammapy_hli.run.session_records import records_at_end
 from gammapy_hli.run.signals import termination_raises
-from gammapy_hli.run.software import command_words, software_versions, who_and_where
-from gammapy_hli.run.step import Step, absolute_files, check_order, input_places
+from gammapy_hli.run.step import Step, absolute_files, check_order, input_places, method_of
 from gammapy_hli.run.wish import Wish
 
 LOG_FILE = "log.txt"
@@ -130,7 +122,7 @@ def run_chain(
     with ExitStack() as stack:
         stack.enter_context(termination_raises())
         if outdir is not None and not os.path.isdir(outdir):  # nothing is made where nothing can run
-            _Runner(ProductStore(steps, outdir, memory), RunContext(), wish, allowed).check_before_work()
+            _Runner(ProductStore(steps, outdir, memory), wish, allowed).check_before_work()
         if outdir is not None:
             folder = check_folder(outdir, overwrite=overwrite)
             lock = stack.enter_context(FolderLock(folder))
@@ -142,11 +134,12 @@ def run_chain(
                 if config_text is not None:
                     write_config(folder, config_text)
         store = ProductStore(steps, outdir, memory)
-        runner = _Runner(store, context or RunContext(), wish, allowed)
-        runner.history = stack.enter_context(records_at_end(store, config_text))
+        runner = _Runner(store, wish, allowed)
+        history = stack.enter_context(records_at_end(store, config_text))
         runner.check_before_work()
+        execution = StepExecution(store, context or RunContext(), history)
         for step in steps:
-            runner.take(step)
+            runner.take(step, execution)
     return runner.result()
 
 
@@ -188,13 +181,11 @@ def _plan(store: ProductStore, wish: Wish, allowed: Collection[str]) -> Plan:
 class _Runner:
     """One run: takes the steps one after the other."""
 
-    def __init__(self, store: ProductStore, context: RunContext, wish: Wish, allowed: Collection[str]):
+    def __init__(self, store: ProductStore, wish: Wish, allowed: Collection[str]):
         self.store = store
-        self.context = context
         self.wish = wish
         self.allowed = allowed
         self.decisions: list[Decision] = []
-        self.history = History()
 
     def check_before_work(self) -> None:
         """Missing and unusable inputs and missing predecessors, all at once and before any step runs."""
@@ -220,7 +211,7 @@ class _Runner:
         if unusable:
             raise InputError("\n  ".join(["inputs cannot be used:", *unusable] if len(unusable) > 1 else unusable))
 
-    def take(self, step: Step) -> None:
+    def take(self, step: Step, execution: StepExecution) -> None:
         """Run or skip one step; the decision is made anew, as the steps before it have run by now."""
         if step.name not in self.allowed:
             self.decisions.append(Decision(step.name, "use", ("not asked for",)))
@@ -238,12 +229,12 @@ class _Runner:
             logger.info("up to date", extra={"step": step.name})
             return
         if is_forced(step, self.wish.force):  # from its beginning
-            self._prune_items(step, ())
+            execution.prune_items(step, ())
         decision = Decision(step.name, "run", tuple(reasons))
         logger.info("runs (%s)", decision.reason, extra={"step": step.name})
         start = time.monotonic()
-        self.context.prepare()
-        self._execute(step)
+        execution.context.prepare()
+        execution.run(step)
         self.decisions.append(decision)
         logger.info("done in %.1f s", time.monotonic() - start, extra={"step": step.name})
 
@@ -270,132 +261,14 @@ class _Runner:
                     raise MissingStepError(f"step '{user}' needs '{source}', but its {change}; run '{source}' again")
                 logger.warning("%s since it was written; it is used as it is", change, extra={"step": source})
 
-    def _execute(self, step: Step) -> None:
-        try:
-            with self.history.step(step):
-                self._run_and_keep(step)
-        except (StepError, ConfigError, MissingStepError, FolderError):
-            raise
-        except HliError as error:
-            raise StepError(step.name, str(error), exit_code=error.exit_code) from error
-        except Exception as error:
-            logger.debug("failed", exc_info=True, extra={"step": step.name})
-            raise StepError(step.name, f"{type(error).__name__}: {error}") from error
-
-    def _run_and_keep(self, step: Step) -> None:
-        start = now()
-        inputs = dict(self.store.inputs(step))
-        input_records = self._input_records(step)
-        before = {record.step: self._manifest_of(record.step) for record in input_records}
-        recipe = recipe_key(step, {name: manifest.recipe_key for name, manifest in before.items()})
-        config = config_key(step, {name: manifest.config_key for name, manifest in before.items()})
-        known = absolute_files([*step.files, *_input_files(step, inputs)])
-        files = self._file_records(known)
-        with suppress(OSError):
-            self.store.hasher.save()  # now: reading many files takes long, and what follows may be interrupted
-        items = ItemStore(None if self.context.keeps_items is False else self.store.items_folder(step.name))
-        context = replace(
-            self.context,
-            step=step.name,
-            logger=StepLog(step.name),
-            items=items,
-            item_keys=ItemKeys(step, self.store.hasher.sha256),
-            notes=Notes(),
-        )
-        with closing(items):
-            product = step.tool.run(context, **inputs)
-        files += self._file_records([path for path in dict.fromkeys(context.notes.files) if path not in known])
-        manifest = Manifest(
-            step=step.name,
-            recipe_version=step.recipe_version,
-            recipe_key=recipe,
-            key=step_key(
-                recipe,
-                [record.sha256 for record in files],
-                context.notes.items.values(),
-                [record.fingerprint for record in input_records],
-            ),
-            options=step.effective_options(),
-            inputs=input_records,
-            files=tuple(files),
-            products=(),
-            fingerprint="",
-            places=input_places(self.store.steps.values()),
-            config_key=config,
-            work_key=work_key(config, [record.sha256 for record in files], [each.work_key for each in before.values()]),
-            items=dict(context.notes.items),
-            flags=(*context.notes.flags, *_flags(step, product)),
-            summary=_numbers(step, product),
-            software={**software_versions(), **who_and_where(), "command": command_words()},
-            start=start,
-            end=now(),
-        )
-        with writing(self.store.step_folder(step.name), f"the product of step '{step.name}' is not written"):
-            self.store.keep(step, product, manifest)
-        wanted = [*context.notes.items.values(), *context.notes.kept]
-        self._prune_items(step, () if context.keeps_items is False else wanted)
-
-    def _prune_items(self, step: Step, keys: Iterable[str]) -> None:
-        folder = self.store.items_folder(step.name)
-        if folder is not None:
-            ItemStore(folder).prune(keys)
-            with suppress(OSError):
-                folder.parent.rmdir()  # only where no step keeps any
-
-    def _input_records(self, step: Step) -> tuple[InputRecord, ...]:
-        records = []
-        for role, source in step.inputs.items():
-            for name in (source,) if isinstance(source, str) else source:
-                if self.store.manifest(name) is None:
-                    raise MissingStepError(f"step '{step.name}' needs the product of '{name}', which has not run")
-                manifest = self._manifest_of(name)
-                records.append(InputRecord(role, name, manifest.key, manifest.fingerprint))
-        return tuple(records)
-
-    def _manifest_of(self, name: str) -> Manifest:
-        """The record of a product that is there."""
-        manifest = self.store.manifest(name)
-        assert manifest is not None
-        return manifest
-
-    def _file_records(self, paths: Sequence[Path]) -> list[FileRecord]:
-        records = []
-        for path in paths:
-            try:
-                size = 0 if path.is_dir() else path.stat().st_size
-                records.append(FileRecord(str(path), self.store.hasher.sha256(path), size))
-            except (FileNotFoundError, PermissionError):  # what cannot do without it has complained by now
-                records.append(FileRecord(str(path), ABSENT, 0))
-        return records
-
-
-def _method(step: Step, name: str) -> Any:
-    """A method that a tool may have, else None. Its class is asked: a component searches for similar options first."""
-    return getattr(step.tool, name) if hasattr(type(step.tool), name) else None
-
-
-def _input_files(step: Step, inputs: Mapping[str, Any]) -> Sequence[str | os.PathLike[str]]:
-    find = _method(step, "input_files")
-    return list(find(**inputs)) if find is not None else []
-
 
 def _check_inputs(step: Step) -> None:
-    check = _method(step, "check_inputs")
+    check = method_of(step, "check_inputs")
     try:
         if check is not None:
             check()
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from None
-
-
-def _flags(step: Step, product: Any) -> tuple[str, ...]:
-    find = _method(step, "flags")
-    return tuple(find(product)) if find is not None else ()
-
-
-def _numbers(step: Step, product: Any) -> dict[str, Any]:
-    find = _method(step, "summary_numbers")
-    return dict(plain_json(find(product))) if find is not None else {}
 
 
 def _tidy(folder: Path, lock: FolderLock) -> None:

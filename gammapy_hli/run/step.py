@@ -124,3 +124,8 @@ def check_order(steps: Sequence[Step]) -> None:
 def absolute_files(files: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     """Absolute paths, each once, in order."""
     return tuple(dict.fromkeys(Path(os.path.abspath(file)) for file in files))
+
+
+def method_of(step: Step, name: str) -> Any:
+    """A method that a tool may have, else None. Its class is asked: a component searches for similar options first."""
+    return getattr(step.tool, name) if hasattr(type(step.tool), name) else None
