@@ -111,7 +111,13 @@ class Psf3Gauss(_Parametric):
         """Probability per solid angle [sr-1] at broadcast coordinates."""
         weights, variances = self._components(energy_true, offset)
         square = rad.to_value("rad") ** 2
-        total = sum(w / (2 * np.pi * v) * np.exp(-0.5 * square / v) for w, v in zip(weights, variances, strict=True))
+        total = np.zeros(np.broadcast_shapes(square.shape, weights[0].shape))
+        for w, v in zip(weights, variances, strict=True):
+            if w.any():  # most files have one Gaussian
+                part = square * (-0.5 / v)
+                np.exp(part, out=part)
+                part *= w / (2 * np.pi * v)
+                total += part
         return total << u.Unit("sr-1")
 
     def containment(self, rad: u.Quantity, energy_true: u.Quantity, offset: u.Quantity) -> Array:
