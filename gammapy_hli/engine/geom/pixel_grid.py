@@ -108,10 +108,10 @@ def shared_grid(
 def pixel_solid_angle(lon: Array, lat: Array) -> Array:
     """Solid angle [sr] of pixels from the directions of their corners.
 
-    A pixel is two plane triangles, each with two of its sides a, b and the angle between them:
-    (a b |sin| ) / 2. Sides are separations, angles are differences of position angles (NUMERICS B.3). The angle of the
-    second triangle is taken from the position angle at the far end of its first side, as gammapy does; that changes
-    the area by less than the square of the pixel size [rad].
+    A pixel is two plane triangles, each with two of its sides a, b and the angle between them at their common corner:
+    (a b |sin| ) / 2. Sides are separations, angles are differences of position angles (NUMERICS B.3). That is too small
+    by a sixth of the square of the pixel size [rad]. gammapy 2.1 takes an angle of the second triangle from another
+    corner, which near a pole, where north is elsewhere in each corner, halves single pixels.
 
     Parameters
     ----------
@@ -123,10 +123,10 @@ def pixel_solid_angle(lon: Array, lat: Array) -> Array:
     solid_angle : array, shape (ny, nx)
     """
     sin, cos = np.sin(lat), np.cos(lat)
-    right, _ = _sides(lon[:, 1:] - lon[:, :-1], sin[:, :-1], cos[:, :-1], sin[:, 1:], cos[:, 1:])
+    right, left = _sides(lon[:, 1:] - lon[:, :-1], sin[:, :-1], cos[:, :-1], sin[:, 1:], cos[:, 1:])
     up, down = _sides(lon[1:] - lon[:-1], sin[:-1], cos[:-1], sin[1:], cos[1:])
     first = _cross(*(_[1:] for _ in right), *(_[:, :-1] for _ in down))
-    second = _cross(*(_[:, 1:] for _ in up), *(_[:-1] for _ in right))
+    second = _cross(*(_[:-1] for _ in left), *(_[:, 1:] for _ in up))
     return np.abs(0.5 * (first + second))
 
 

@@ -11,7 +11,7 @@ from astropy.nddata import Cutout2D
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gammapy_hli.engine.geom.sphere import separation
+from gammapy_hli.engine.geom.sphere import separation, to_unit_vectors
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 CRAB = SkyCoord(83.63, 22.01, unit="deg")
@@ -35,6 +35,22 @@ def test_solid_angles_of_the_whole_sky_add_up_to_4_pi(projection):
     area = geometry_at(0, 0, "galactic", projection, width=(360, 180), pixel=1).solid_angle()
     # plane triangles are too small by the square of the pixel size; pixels cut by the edge of the sphere have none
     assert np.nansum(area) == pytest.approx(4 * np.pi, rel=3e-4 if projection == "CAR" else 0.03)
+
+
+def spherical_excess(a, b, c):
+    """Solid angle of triangles between unit vectors (3, ...), van Oosterom & Strackee 1983."""
+    volume = (a * np.cross(b, c, axis=0)).sum(axis=0)
+    return 2 * np.arctan2(np.abs(volume), 1 + (a * b).sum(axis=0) + (b * c).sum(axis=0) + (c * a).sum(axis=0))
+
+
+@pytest.mark.parametrize(("lon", "lat"), [(83.6, 22.0), (30.0, 65.0), (33.0, 89.6), (0.0, 90.0), (100.0, -89.95)])
+def test_solid_angle_is_that_of_spherical_triangles_also_around_a_pole(lon, lat):
+    geometry = geometry_at(lon, lat, projection="TAN", width=3.0, pixel=0.1)
+    x, y = np.arange(31) - 0.5, np.arange(31)[:, None] - 0.5
+    corner = to_unit_vectors(*geometry.to_sky(x, y))
+    a, b, c, d = corner[:, :-1, :-1], corner[:, :-1, 1:], corner[:, 1:, 1:], corner[:, 1:, :-1]
+    expected = spherical_excess(a, b, c) + spherical_excess(a, c, d)
+    np.testing.assert_allclose(geometry.solid_angle(), expected, rtol=np.deg2rad(0.1) ** 2 / 5)
 
 
 def test_solid_angle_of_an_equal_area_projection_is_the_area_of_the_pixel():
