@@ -71,7 +71,8 @@ def compile(
     ------
     InputError
         Two datasets have one name; a model is for datasets none of which is there, or has a free parameter without a
-        finite value; a source of a map has no spatial model, or lies outside of all maps.
+        finite value; a source of a map has no spatial model, or lies outside of all maps; a source of a spectrum is to
+        be seen without exposure or energy dispersion (``apply_irf``).
     """
     datasets = tuple(datasets)
     require_unique_names(datasets)
@@ -224,6 +225,7 @@ def _group_term(
         columns = fold.columns(seen[model.name])
         if not columns.any():
             continue
+        _require_responses(model, datasets[fold.members[0]].name)
         own = free_parameters([*model.spectral.parameters, *more], parameters)
         sources.append(
             SourceTerm(
@@ -240,6 +242,17 @@ def _group_term(
         bins = WstatBins(gathered["counts"], gathered["counts_off"], gathered["alpha"])
         return GroupTerm(fold, tuple(sources), wstat=bins)
     return GroupTerm(fold, tuple(sources), counts=gathered["counts"], background=gathered["background"])
+
+
+def _require_responses(model: Any, dataset_name: str) -> None:
+    """Raise InputError for a source that wants to be seen without exposure or dispersion: only maps can do that."""
+    apply_irf = getattr(model, "apply_irf", {})
+    unwanted = [name for name in ("exposure", "edisp") if not apply_irf.get(name, True)]
+    if unwanted:
+        raise InputError(
+            f"source {model.name!r} has apply_irf {unwanted[0]}: false, which maps know and spectra do not; dataset "
+            f"{dataset_name!r} is a spectrum. Take apply_irf away, or keep the source out of it with 'datasets_names'."
+        )
 
 
 def _counts_of(statistic: str) -> tuple[str, ...]:

@@ -158,6 +158,14 @@ def test_a_model_for_a_dataset_that_is_not_there_is_an_error(mixed):
         compile(mixed, Models(model))
 
 
+@pytest.mark.parametrize("response", ["exposure", "edisp"])
+def test_a_spectrum_cannot_be_seen_without_a_response(toy_counts, response):
+    plain = Models([SkyModel("crab", PowerLawSpectralModel())])
+    bare = Models([SkyModel("crab", PowerLawSpectralModel(), apply_irf={response: False})])
+    with pytest.raises(InputError, match=f"'crab' has apply_irf {response}: false.*'toy' is a spectrum"):
+        compile([toy_counts(plain)], bare)
+
+
 def test_a_free_parameter_without_a_value_is_an_error(mixed):
     models = Models(power_law())
     models.parameter("crab.spectral.index").value = np.nan
