@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gammapy_hli.engine.irf.response_map import TIE
+
 if TYPE_CHECKING:
     from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
-
-TIE = 1e-6  # [pixel] positions closer than this to a tie count as tied: rounding errors must not decide
 
 
 def nearest_mask(mask: np.ndarray, geometry: WcsGeometry, target: WcsGeometry) -> np.ndarray:

@@ -12,9 +12,9 @@ from gammapy_hli.engine.datasets.gadf import diagonal_edisp
 from gammapy_hli.engine.datasets.spectrum import EXPOSURE_UNIT, SpectrumDataset, SpectrumDatasetOnOff
 from gammapy_hli.engine.geom.region import region_center
 from gammapy_hli.engine.geom.region_image import region_mask_on
+from gammapy_hli.engine.irf.response_map import nearest_pixel
 
 if TYPE_CHECKING:
-    from astropy.coordinates import SkyCoord
     from regions import SkyRegion
 
     from gammapy_hli.engine.datasets.map import MapDataset
@@ -131,14 +131,9 @@ def _edisp_at_center(dataset: MapDataset, region: SkyRegion, exposure: np.ndarra
     center = region_center(region)
     if edisp.exposure is None:
         return edisp.at(center), exposure
-    row, column = _nearest_pixel(edisp.geometry, center)
+    x, y = (float(_) for _ in edisp.geometry.position_to_pixel(center))
+    row, column = nearest_pixel((y, x), edisp.geometry.shape)
     return edisp.at(center), np.asarray(u.Quantity(edisp.exposure, EXPOSURE_UNIT).value[:, row, column])
-
-
-def _nearest_pixel(geometry: Any, center: SkyCoord) -> tuple[int, int]:
-    x, y = geometry.position_to_pixel(center)
-    ny, nx = geometry.shape
-    return int(np.clip(np.rint(y), 0, ny - 1)), int(np.clip(np.rint(x), 0, nx - 1))
 
 
 def _containment(dataset: MapDataset, region: SkyRegion) -> np.ndarray:

@@ -17,6 +17,7 @@ from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 
 EXPOSURE_UNIT = u.Unit("m2 s")
+TIE = 1e-6  # [pixel] positions closer than this to a tie count as tied: rounding errors must not decide
 
 
 class ResponseMap(Summary):
@@ -58,13 +59,8 @@ class ResponseMap(Summary):
         return nearest_valid(valid, x, y) if (row < 0 or not valid[row, column]) and valid.any() else (y, x)
 
     def pixel_of(self, position: SkyCoord) -> tuple[int, int]:
-        """Row and column of the pixel nearest to a position that has any response."""
-        y, x = self.place_of(position)
-        row, column = (int(_) for _ in self.geometry.pixel_index(x, y))
-        if row < 0:  # outside, and no pixel has a response
-            ny, nx = self.geometry.shape
-            row, column = int(np.clip(np.rint(y), 0, ny - 1)), int(np.clip(np.rint(x), 0, nx - 1))
-        return row, column
+        """Row and column of the pixel nearest to a position that has any response, of two the lower one."""
+        return nearest_pixel(self.place_of(position), self.geometry.shape)
 
     @cached_property
     def _valid(self) -> np.ndarray:
@@ -77,6 +73,16 @@ class ResponseMap(Summary):
             "pixels (ny, nx)": self.geometry.shape,
             "energy_true": f"{self.energy_true.edges[0]:.4g} to {self.energy_true.edges[-1]:.4g}",
         }
+
+
+def nearest_pixel(place: tuple[float, float], shape: tuple[int, int]) -> tuple[int, int]:
+    """Row and column nearest to a place in pixels, inside of the map.
+
+    Half way between two it is the lower one, as in scipy's interpolation with the nearest neighbor. The middle of a map
+    with an even number of pixels lies there.
+    """
+    row, column = (int(np.clip(np.ceil(at - 0.5 - TIE), 0, n - 1)) for at, n in zip(place, shape, strict=True))
+    return row, column
 
 
 def nearest_valid(valid: np.ndarray, x: float, y: float) -> tuple[float, float]:
