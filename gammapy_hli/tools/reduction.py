@@ -30,7 +30,7 @@ class ReductionTool(Tool):
     section = "reduction"
     requires = ("observations",)
     produces = "datasets"
-    recipe_version = 3
+    recipe_version = 4
 
     type = Choice(
         ("spectrum", "image", "map"),

@@ -190,11 +190,11 @@ class Axis(Summary):
         return slope * (x - knots[low]) + low - 0.5
 
     def index(self, values: Any) -> NDArray[np.intp]:
-        """Bin of each value: the nearest integer of `pixel`; -1 outside of the axis and for nan.
+        """Bin of each value, on an edge the upper one; -1 outside of the axis, on its last edge and for nan.
 
         A bare array is taken in the unit of the axis.
         """
-        position = np.rint(self.pixel(values))
+        position = np.floor(self.pixel(values) + 0.5)
         inside = (position >= 0) & (position < self.nbin)
         return np.where(inside, np.where(inside, position, 0), -1).astype(np.intp)
 

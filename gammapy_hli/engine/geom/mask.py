@@ -122,8 +122,8 @@ class ExclusionMask(Summary):
         """Whether the nearest pixel of icrs directions is allowed; True outside. Bare numbers are in [rad]."""
         x, y = self._to_pixel(lon, lat)
         inside = self._holds(x, y)
-        column = np.rint(np.where(inside, x, 0)).astype(np.intp)
-        row = np.rint(np.where(inside, y, 0)).astype(np.intp)
+        column = np.floor(np.where(inside, x, 0) + 0.5).astype(np.intp)
+        row = np.floor(np.where(inside, y, 0) + 0.5).astype(np.intp)
         return np.where(inside, self.data[row, column], True)
 
     def covers(self, lon: Any, lat: Any) -> NDArray[np.bool_]:

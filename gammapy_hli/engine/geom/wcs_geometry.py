@@ -288,8 +288,8 @@ class WcsGeometry(Summary):
         return self.pixel_index(*self.to_pixel(lon, lat))
 
     def pixel_index(self, x: Any, y: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Row and column of the pixel nearest to pixel coordinates, by rint; -1, -1 outside and for nan."""
-        column, row = np.rint(x), np.rint(y)
+        """Row and column of the pixel nearest to pixel coordinates, of two the upper; -1, -1 outside and for nan."""
+        column, row = np.floor(np.add(x, 0.5)), np.floor(np.add(y, 0.5))
         ny, nx = self.shape
         with np.errstate(invalid="ignore"):
             inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)

@@ -41,6 +41,11 @@ def test_index_is_minus_one_outside_and_for_nan(axis):
     assert axis.index(values).tolist() == [-1, 0, 1, 3, -1, -1, -1, -1]
 
 
+def test_a_value_on_an_edge_belongs_to_the_upper_bin():
+    axis = Axis.from_edges([0, 1, 2, 3, 4] * u.deg, name="offset", interp="lin")
+    assert axis.index([0, 1, 2, 3, 4] * u.deg).tolist() == [0, 1, 2, 3, -1]
+
+
 def test_index_converts_units_and_takes_bare_numbers_in_the_unit_of_the_axis(axis):
     assert axis.index(900 * u.GeV) == axis.index(0.9) == 1
 

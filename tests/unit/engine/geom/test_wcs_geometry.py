@@ -124,6 +124,8 @@ def test_index_is_that_of_the_pixel_and_minus_one_outside(crab):
     np.testing.assert_array_equal((row, column), np.indices(crab.shape))
     assert not crab.contains(*np.deg2rad([83.63, 26.0]))
     assert crab.index(np.nan, np.nan)[0] == -1
+    edges = [-0.5, 0.5, 1.5, 118.5, 119.5]  # on an edge it is the upper pixel
+    assert crab.pixel_index(edges, [0] * 5)[1].tolist() == [0, 1, 2, 119, -1]
     assert crab.pixel_index([-0.51, -0.49, 119.49, 119.51], [0, 0, 0, 0])[1].tolist() == [-1, 0, 119, -1]
 
 
