@@ -175,10 +175,11 @@ class _Converter(ReductionLedger):
             return
         self.put("light_curve.source", self.theirs[f"{path}.source"], f"{path}.source")
         self.put("light_curve.energy_edges", edges, f"{path}.energy_edges")
-        times = self.time_edges(f"{path}.time_intervals", "light_curve")
+        times = self.time_intervals(f"{path}.time_intervals", "light_curve")
         if times is not None:
-            self.put("light_curve.intervals", "edges", f"{path}.time_intervals")
-            self.put("light_curve.edges", times, f"{path}.time_intervals")
+            way, given = times
+            self.put("light_curve.intervals", way, f"{path}.time_intervals")
+            self.put(f"light_curve.{way}", given, f"{path}.time_intervals")
         elif self.theirs["datasets.stack"] is True and not self.is_map:
             words = "gammapy has one interval for the stacked dataset; here there is one for each run."
             self.note("light_curve", "datasets.stack", words)

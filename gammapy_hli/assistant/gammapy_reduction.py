@@ -53,14 +53,15 @@ class ReductionLedger(Ledger):
 
     def times(self) -> None:
         """Time intervals cut the runs in gammapy; so do our intervals."""
-        edges = self.time_edges("observations.obs_time", "selection")
-        if edges is not None:
-            self.put("selection.intervals.edges", edges, "observations.obs_time")
+        times = self.time_intervals("observations.obs_time", "selection")
+        if times is not None:
+            way, given = times
+            self.put(f"selection.intervals.{way}", given, "observations.obs_time")
             words = "runs are cut to these times, as in gammapy; their parts are named <run>_<interval> here."
             self.note("selection", "observations.obs_time", words)
 
-    def time_edges(self, path: str, section: str) -> list[Any] | None:
-        """Intervals of theirs as edges, where they follow each other without a gap."""
+    def time_intervals(self, path: str, section: str) -> tuple[str, list[Any]] | None:
+        """Intervals of theirs in our words: edges where one follows the other, else ranges."""
         start, stop = self.theirs[f"{path}.start"], self.theirs[f"{path}.stop"]
         if start is None or stop is None:
             if (start is None) != (stop is None):
@@ -71,9 +72,8 @@ class ReductionLedger(Ledger):
             self.refuse(path, f"{len(starts)} starts and {len(stops)} stops", "give as many of both")
             return None
         if starts[1:] != stops[:-1]:
-            self.note(section, path, "is not carried over: intervals with gaps; give the edges of intervals by hand.")
-            return None
-        return [*starts, stops[-1]]
+            return "ranges", [list(pair) for pair in zip(starts, stops, strict=True)]
+        return "edges", [*starts, stops[-1]]
 
     def datasets(self, method: str | None) -> None:
         put, theirs = self.put, self.theirs

@@ -190,13 +190,26 @@ def test_relative_inputs_are_those_of_the_working_directory(converted):
         assert line in text
 
 
-def test_times_cut_the_runs_and_gaps_are_told(converted):
+def test_times_cut_the_runs_with_gaps_too(converted):
     analysis, _, _ = converted(SPECTRUM.replace("]}", "], obs_time: {start: '2019-12-01', stop: '2019-12-02'}}"))
     assert len(analysis.selection.intervals.edges) == 2
     gap = "{start: ['2019-12-01', '2019-12-05'], stop: ['2019-12-02', '2019-12-06']}"
     analysis, _, lost = converted(SPECTRUM.replace("]}", f"], obs_time: {gap}}}"))
-    assert analysis.selection.intervals is None
-    assert "intervals with gaps" in lost[0]
+    assert [[str(time)[:10] for time in pair] for pair in analysis.selection.intervals.ranges] == [
+        ["2019-12-01", "2019-12-02"],
+        ["2019-12-05", "2019-12-06"],
+    ]
+    assert "not carried over" not in lost[0]
+
+
+def test_light_curve_with_gaps_between_its_intervals(converted):
+    gap = "{start: ['2019-12-01', '2019-12-05'], stop: ['2019-12-02', '2019-12-06']}"
+    bands = "{min: 1 TeV, max: 10 TeV, nbins: 1}"
+    text = f"{SPECTRUM}light_curve: {{energy_edges: {bands}, time_intervals: {gap}}}\n"
+    analysis, _, lost = converted(text, models="a.yaml")
+    assert analysis.light_curve.intervals == "ranges"
+    assert len(analysis.light_curve.ranges) == 2
+    assert not [sentence for sentence in lost if "time_intervals" in sentence]
 
 
 def test_switches_of_yaml_1_1_are_understood(converted):
