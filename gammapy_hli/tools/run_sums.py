@@ -83,8 +83,9 @@ def summed_runs(
                 if outcome.error is not None and context.on_error == "stop":
                     raise outcome.error
                 yield _added(replace(outcome, item=run), stacker)
-            elif isinstance(outcome.error, WorkerDied):  # one of its runs did that
-                context.logger.debug("%s; its runs are tried one by one", outcome.error)
+            elif isinstance(outcome.error, WorkerDied) or (outcome.error is not None and context.on_error == "stop"):
+                # one of its runs did that; which one, and what is to be told of those before it, is seen one by one
+                context.logger.debug("%s; the runs of its block are tried one by one", outcome.error)
                 for single in context.map(reduce, outcome.item, label=f"{label}, again"):
                     yield _added(single, stacker)
             elif outcome.error is not None:

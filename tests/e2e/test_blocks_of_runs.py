@@ -141,6 +141,17 @@ def test_on_error_stop_ends_there_and_writes_nothing(run_patched, here, leftover
     assert leftovers("out") == []
 
 
+def test_on_error_stop_ends_at_the_first_run_whatever_becomes_of_the_rest_of_its_block(run_patched, here):
+    """Run 3 cannot be used, run 4 of the same block fails: the same message and exit code as with one process."""
+    (path,) = (path for path in (here / "store").rglob("*3.fits*") if "index" not in path.name)
+    path.write_bytes(path.read_bytes()[:3000])
+    for n_jobs in ("1", "2"):
+        done = run_patched("raise RuntimeError('broken')", "--general.on_error", "stop", "--n-jobs", n_jobs)
+        assert done.returncode == 3, done.stderr
+        assert "step 'reduction' failed: run 3: " in done.stderr
+        assert "broken gzip file" in done.stderr
+
+
 @pytest.mark.parametrize("on_error", ["skip", "stop"])
 def test_a_run_that_cannot_be_used_is_left_out_or_stops(here, hli, on_error):
     for n_jobs in ("1", "2"):
