@@ -217,6 +217,6 @@ class _Pool:
 
 
 def short(item: Any) -> str:
-    """An item in messages."""
-    text = repr(item)
+    """An item in messages, on one line."""
+    text = " ".join(repr(item).split())
     return text if len(text) <= 120 else text[:117] + "..."

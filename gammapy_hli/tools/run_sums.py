@@ -44,7 +44,8 @@ class Reduced:
         """From what a `Reduce` gave for a run."""
         if outcome.error is None:
             return cls(*outcome.value)
-        facts = {"name": outcome.item.name, "dropped": f"failed: {outcome.error}"}
+        reason = str(outcome.error) or type(outcome.error).__name__  # MemoryError may say nothing
+        facts = {"name": outcome.item.name, "dropped": f"failed: {reason}"}
         return cls(None, facts, has_failed=True, traceback=outcome.traceback)
 
 
