@@ -28,6 +28,9 @@ _CONNECT_SECONDS = 10
 _LOOK_SECONDS = 5.0  # how often the number of workers is asked for
 _PATIENCE = 1.0  # seconds of waiting before the connection is looked at
 _CHANCES = 2  # an item that worked beside a deadly one is taken for deadly too: each is tried again on its own
+_LOST_FOR_GOOD = "distributed.deploy.lost-worker-timeout"
+"""After this time a cluster on this machine looks whether a lost worker is back. One that was lost again and just
+starts would be ended, and no other takes its place: where one run kills its workers the last of them goes that way."""
 MISSING_HINT = "Install gammapy_hli[dask], or set general.executor to process."
 _one_at_a_time = threading.Lock()  # the engine keeps what it has opened in module variables; one task a process
 logger = logging.getLogger("gammapy_hli.run")
@@ -105,6 +108,13 @@ class _Cluster:
 
     @contextmanager
     def _connect(self) -> Iterator[Any]:
+        import dask  # late: comes with distributed
+
+        with dask.config.set({_LOST_FOR_GOOD: "30 days"}), self._client() as client:
+            yield client
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
         if self.scheduler is None:
             options: dict[str, Any] = {
                 "n_workers": self.n_jobs,

@@ -32,6 +32,13 @@ def die_once(item):
         os.kill(os.getpid(), 9)
     return x
 
+def die_first(mark):
+    if not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), 9)
+    time.sleep(0.5)
+    return "done"
+
 def die_always(x):
     if x == 3:
         os.kill(os.getpid(), 9)
@@ -157,6 +164,27 @@ def test_item_that_kills_every_worker_is_given_up_and_the_others_are_not(functio
     assert [outcome.value for outcome in outcomes] == [0, 1, 2, None, 4]
     assert isinstance(outcomes[3].error, WorkerDied)
     assert "Dask workers ended while they worked on 3" in str(outcomes[3].error)
+
+
+KILLER = """
+import sys
+import dask
+from gammapy_hli.run.map_ordered import map_ordered
+import hli_functions_on_dask as functions
+if __name__ == "__main__":
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "0.3 s"})  # as if it was lost twice in 15 s
+    items = [sys.argv[1]] * 3
+    print([outcome.value for outcome in map_ordered(functions.die_first, items, executor="dask", n_jobs=1)])
+"""
+
+
+def test_worker_that_is_lost_while_the_cluster_looks_is_back_later(functions, tmp_path):
+    (tmp_path / "script.py").write_text(KILLER)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "mark")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(functions.__file__), *sys.path])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert (tmp_path / "mark").exists()
+    assert done.stdout.strip() == "['done', 'done', 'done']", done.stderr
 
 
 def test_products_are_the_same_bytes_as_of_one_process(cluster, place, hli, products, finished_session, leftovers):
