@@ -236,7 +236,8 @@ class Analysis(Component):
         outdir = self._outdir()
         wish = self._wish(until, only, force, start)
         context = context or self.context()
-        context.prepare()  # now: the checks load much, and workers need the same
+        if outdir is None or not outdir.is_dir():  # there is work: workers load what they need while the checks do
+            context.prepare()
         self.check_ready(self.wanted(wish.until, wish.only, wish.start))
         self._result = run_chain(
             self._with_what_is_there(self.run_steps(), wish.only),

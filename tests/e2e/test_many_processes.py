@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -99,6 +100,24 @@ def test_interrupt_ends_all_processes_at_once(run_patched, place, leftovers):
     assert "Traceback" not in told
     assert not (place / "out" / "reduction").exists()
     assert leftovers("out") == []
+
+
+SERVER = """
+import sys
+from multiprocessing.forkserver import _forkserver
+from gammapy_hli.cli.main import main
+if __name__ == "__main__":
+    print(main(sys.argv[1:]), _forkserver._forkserver_pid)
+"""
+
+
+def test_nothing_is_started_where_nothing_is_to_be_done(place, hli):
+    """A process that loads modules would keep a pipe from this one open, for a second after it has ended."""
+    (place / "script.py").write_text(SERVER)
+    words = ("run", "-c", "sim.yaml", "-q", "--n-jobs", "2", "--until", "reduction")
+    assert hli(*words).code == 0
+    done = subprocess.run([sys.executable, "script.py", *words], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "0 None", done.stderr
 
 
 def test_simulated_runs_of_two_processes_are_the_same_bytes(place, hli):
