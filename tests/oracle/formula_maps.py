@@ -73,14 +73,13 @@ def dataset_arrays(case, shape, irf_shape, seed):
 
 
 def off_arrays(full, seed):
-    """Off counts and acceptances, float32 (ne, ny, nx); some bins have neither off counts nor off acceptance."""
-    is_covered = uneven(full, seed + 7) > 0.03
-    counts_off = np.floor(60 * hill(full[1:], 0.5) * uneven(full, seed + 4) ** 2)
+    """Off counts, one or more, and acceptances, float32 (ne, ny, nx)."""
+    counts_off = 1 + np.floor(60 * hill(full[1:], 0.5) * uneven(full, seed + 4) ** 2)
     acceptance_off = 40 * hill(full[1:], 0.8) + 3 * uneven(full, seed + 6)
     return {
-        "counts_off": (is_covered * counts_off).astype(np.float32),
+        "counts_off": counts_off.astype(np.float32),
         "acceptance": (hill(full[1:], 0.6) + 0.2 * uneven(full, seed + 5)).astype(np.float32),
-        "acceptance_off": (is_covered * acceptance_off).astype(np.float32),
+        "acceptance_off": acceptance_off.astype(np.float32),
     }
 
 

@@ -33,8 +33,7 @@ class MapStacker:
     * psf = sum(psf e a) / sum(e a) with e the exposure of the psf, and a in the nearest counts pixel
     * edisp = sum(edisp e m) / sum(e any(m)), with m where any counts pixel touches: rows sum to less than one where
       some datasets are masked
-    * acceptance_off = acceptance sum(off) / sum(alpha off); in bins without off counts alpha is sum(alpha off) /
-      sum(off) over all bins
+    * acceptance_off = acceptance sum(off) / sum(alpha off); in bins without off counts the sum of value m
     * masks: or; gti: union; meta: one entry an observation
 
     Parameters
@@ -338,11 +337,8 @@ def smallest_box(geometries: Sequence[WcsGeometry]) -> WcsGeometry:
 
 
 def _acceptance_off(sums: dict[str, Any]) -> np.ndarray:
-    """Off acceptance such that alpha is the mean weighted by off counts."""
+    """Off acceptance such that alpha is the mean weighted by off counts; where there are none it is the plain sum."""
     acceptance, counts_off, background = sums["acceptance"], sums["counts_off"], sums["background"]
-    total_off, total = counts_off.sum(dtype=np.float64), background.sum(dtype=np.float64)
-    if total_off <= 0 or total <= 0:
-        return sums["acceptance_off"]
     with np.errstate(divide="ignore", invalid="ignore"):
         weighted = acceptance * counts_off / background
-    return np.where(counts_off > 0, np.nan_to_num(weighted, posinf=0), acceptance / np.float32(total / total_off))
+    return np.where(counts_off > 0, np.nan_to_num(weighted, posinf=0), sums["acceptance_off"])

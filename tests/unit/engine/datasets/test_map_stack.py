@@ -102,12 +102,15 @@ def test_alpha_is_the_mean_weighted_by_off_counts(make_map):
     assert total.background == pytest.approx(12.5)
 
 
-def test_bins_without_off_counts_get_the_mean_alpha(make_map):
-    off = np.full((3, 10, 12), 10.0)
-    off[:, 5] = 0
-    ones = np.ones_like(off)
-    run = make_map(kind=MapDatasetOnOff, mask_safe=None, counts_off=off, acceptance=ones, acceptance_off=4 * ones)
-    assert stack_maps([run]).alpha == pytest.approx(0.25)
+def test_bins_without_off_counts_keep_their_own_alpha(make_map):
+    """Near the edge of a map rings are cut: their acceptance is known whether or not they hold a count."""
+    off, ones = np.full((3, 10, 12), 10.0), np.ones((3, 10, 12))
+    off[:, 5:] = 0
+    acceptance_off = np.arange(1.0, 13.0) * ones
+    arrays = {"counts_off": off, "acceptance": ones, "acceptance_off": acceptance_off, "mask_safe": None}
+    np.testing.assert_allclose(stack_maps([make_map(kind=MapDatasetOnOff, **arrays)]).acceptance_off, acceptance_off)
+    two = stack_maps([make_map(name, kind=MapDatasetOnOff, **arrays) for name in "12"])
+    np.testing.assert_allclose(two.alpha, ones / acceptance_off)
 
 
 def test_no_off_counts_at_all_keep_the_acceptances(make_map):
