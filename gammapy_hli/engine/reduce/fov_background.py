@@ -143,6 +143,7 @@ def fit_norm(
     log_energy : ndarray, shape (n,)
         ln(E / 1 TeV) of each bin.
     free_tilt : bool
+        Held at 0 where all bins with background have one energy, which says nothing about a slope.
     start : float
         First guess of the norm.
 
@@ -153,6 +154,7 @@ def fit_norm(
     """
     use = background > 0
     counts, background, log_energy, signal = (_[use] for _ in (counts, background, log_energy, signal))
+    free_tilt = free_tilt and len(np.unique(log_energy)) > 1
     free = slice(0, 2 if free_tilt else 1)
     powers = np.stack([np.ones(len(counts)), -log_energy])[free]
 

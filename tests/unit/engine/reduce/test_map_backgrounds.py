@@ -60,6 +60,15 @@ def test_fit_finds_norm_and_tilt(field, with_signal):
     np.testing.assert_allclose(dataset.background[:, 5, 5], 2 * factor, rtol=1e-6)
 
 
+def test_one_safe_energy_holds_the_tilt(field):
+    mask = np.zeros(field.shape, dtype=bool)
+    mask[1] = True
+    field = replace(field, mask_safe=mask)
+    allowed = PLAN.allowed_on(GEOMETRY)
+    found = FovBackground("fit", free_tilt=True).find_norm(field, allowed)
+    assert found == pytest.approx(FovBackground("fit").find_norm(field, allowed))
+
+
 def test_pulls_of_norm_and_tilt_are_unit_normal(field):
     rng = np.random.default_rng(3)
     allowed, maker = PLAN.allowed_on(GEOMETRY), FovBackground("fit", free_tilt=True)
