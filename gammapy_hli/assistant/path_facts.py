@@ -11,6 +11,7 @@ import numpy as np
 from gammapy_hli.assistant.store_survey import Target, list_objects
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.file_record import read_record
+from gammapy_hli.base.near_path import not_there
 from gammapy_hli.base.yaml_reader import read_yaml
 from gammapy_hli.engine.dl3.fits_file import FitsFile
 from gammapy_hli.engine.dl3.index import classify
@@ -35,7 +36,7 @@ def path_facts(path: Path) -> Facts:
         There is no such path, or it is nothing that this package knows.
     """
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
+        raise InputError(not_there(path, "file or folder"))
     if path.is_dir():
         return _folder(path)
     name = path.name.lower()

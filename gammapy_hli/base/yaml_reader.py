@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from gammapy_hli.base.errors import ConfigError, Problem
+from gammapy_hli.base.near_path import near_path
 
 MAX_BYTES = 10_000_000
 MAX_DEPTH = 100
@@ -149,7 +150,8 @@ def _read_text(name: str) -> str:
         with open(name, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(Problem("file-missing", "", f"file not found: {_full(name)}", file=name)) from None
+        message = f"file not found: {_full(name)}"
+        raise ConfigError(Problem("file-missing", "", message, file=name, hint=near_path(name))) from None
     except IsADirectoryError:
         message = "is a folder; expected a YAML or JSON file"
         raise ConfigError(Problem("file-unreadable", "", message, file=name)) from None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gammapy_hli.assistant.cells import Cell, analysis_cells
+from gammapy_hli.base.near_path import near_path
 from gammapy_hli.cli.arguments import UsageError, split
 from gammapy_hli.cli.config_parts import (
     FILES,
@@ -19,6 +20,7 @@ from gammapy_hli.cli.config_parts import (
     write_output,
 )
 from gammapy_hli.cli.session import problem_line, resolve_session
+from gammapy_hli.core.scalar_traits import expand_path
 
 TextMaker = Callable[[Sequence[Cell], str], str]
 
@@ -70,6 +72,8 @@ def from_gammapy(argv: list[str]) -> int:
     if not arguments.words:
         raise UsageError("no file to convert", "write gammapy-hli config from-gammapy FILE")
     check_target(flags)
+    if flags.models is not None and not expand_path(flags.models, None).is_file():
+        raise UsageError(f"--models {flags.models}: there is no such file", near_path(flags.models))
     text, lost = converted_yaml(arguments.words[0], target_folder(flags), flags.models)
     for problem in lost:
         print(problem_line(problem), file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Any
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.base.errors import COMMAND_LINE, ConfigError, InputError, Problem
+from gammapy_hli.base.near_path import near_path
 from gammapy_hli.base.suggest import suggest
 from gammapy_hli.cli.arguments import Arguments, OptionWords, UsageError
 from gammapy_hli.core.chain import steps_of
@@ -87,7 +88,9 @@ def _placed(option: OptionWords, prefix: str) -> OptionWords:
 def _files(given: Sequence[str], options: Sequence[OptionWords]) -> list[str]:
     """The configuration files: those given, or that of the session in the outdir."""
     missing = [
-        Problem("file-missing", "", "there is no such file", file=path) for path in given if not Path(path).exists()
+        Problem("file-missing", "", "there is no such file", file=path, hint=near_path(path))
+        for path in given
+        if not Path(path).exists()
     ]
     if missing:
         raise ConfigError(missing)

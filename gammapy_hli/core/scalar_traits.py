@@ -11,6 +11,7 @@ from typing import Any, Literal
 import traitlets
 
 from gammapy_hli.base.errors import ConfigError, Problem
+from gammapy_hli.base.near_path import near_path
 from gammapy_hli.base.suggest import suggest
 from gammapy_hli.core.option import NOT_GIVEN, InvalidValue, Option, shown
 from gammapy_hli.core.origins import Origin
@@ -251,9 +252,9 @@ def missing_path(trait: Path, stored: str, origin: Origin, path: str) -> Problem
     if trait.folder and found.is_file():
         return origin.problem("input-missing", path, f"{found} is a file; expected a folder")
     if trait.folder and not found.is_dir():
-        return origin.problem("input-missing", path, f"folder not found: {found}")
+        return origin.problem("input-missing", path, f"folder not found: {found}", hint=near_path(found))
     if not trait.folder and not found.exists():
-        return origin.problem("input-missing", path, f"file not found: {found}")
+        return origin.problem("input-missing", path, f"file not found: {found}", hint=near_path(found))
     return None
 
 

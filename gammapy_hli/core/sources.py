@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gammapy_hli.base.errors import Problem
+from gammapy_hli.base.near_path import near_path
 from gammapy_hli.base.yaml_reader import parse_yaml, read_yaml
 from gammapy_hli.core.entries import Entry, entry_from_node, entry_from_python, entry_from_words
 from gammapy_hli.core.option import InvalidValue, shown
@@ -138,7 +139,8 @@ class Reader:
                 message = f"'{name}' extends itself, over {' -> '.join(Path(step).name for step in above)}"
                 self.problems.append(origin.problem("extends-loop", "extends", message))
             elif not os.path.isfile(path):
-                self.problems.append(origin.problem("file-missing", "extends", f"file not found: {path}"))
+                message = f"file not found: {path}"
+                self.problems.append(origin.problem("file-missing", "extends", message, hint=near_path(path)))
             else:
                 layers += self._file(path, above)
         return layers

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gammapy_hli.base.errors import FolderError, InputError
 from gammapy_hli.base.file_record import read_record
+from gammapy_hli.base.near_path import not_there
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.run.hashing import FileHasher, file_hash
 from gammapy_hli.run.header_record import header_record
@@ -85,8 +86,8 @@ def read_session(folder: str | os.PathLike[str]) -> Session:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        what = "is a file; expected an output folder" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {what}")
+        is_file = folder.exists()
+        raise InputError(f"{folder}: is a file; expected an output folder" if is_file else not_there(folder, "folder"))
     found = {path.name: manifest for path in sorted(folder.iterdir()) if (manifest := read_manifest(path)) is not None}
     if not found:
         raise FolderError(
@@ -115,7 +116,7 @@ def locate(path: str | os.PathLike[str], outdir: str | os.PathLike[str] | None =
     """
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path}: no such file")
+        raise InputError(not_there(path, "file"))
     session = read_session(outdir) if outdir is not None else _session_above(path)
     if session is None:
         raise InputError(f"{path}: is in no output folder. Name the one it comes from: --outdir FOLDER")

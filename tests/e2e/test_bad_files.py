@@ -242,6 +242,7 @@ def test_data_store_that_is_not_there_is_exit_3_and_names_the_place_in_the_file(
     outcome = hli(*RUN, "--selection.datastore", "nowhere")
     assert outcome.code == 3
     assert "command line (--selection.datastore): folder not found: nowhere" in outcome.err
+    assert "folder not found: stor. Did you mean 'store'?" in hli(*RUN, "--selection.datastore", "stor").err
     os.rename("store", "moved")
     assert "sim.yaml:5:14: selection.datastore: folder not found" in hli(*RUN).err
     Path("store").write_text("no folder")
@@ -449,6 +450,7 @@ def test_missing_configuration_is_exit_2(place, hli):
     outcome = hli("run", "-c", "nope.yaml")
     assert outcome.code == 2
     assert "nope.yaml: there is no such file" in outcome.err
+    assert "smi.yaml: there is no such file. Did you mean 'sim.yaml'?" in hli("run", "-c", "smi.yaml").err
     outcome = hli("run")
     assert outcome.code == 2
     assert "no configuration: give -c FILE" in outcome.err

@@ -85,7 +85,10 @@ def test_every_answer_that_is_missing_is_named_where_nobody_can_be_asked(here, h
             "--target: target 'crap' is no object of the store and no position. Did you mean 'crab'?",
         ),
         (("--target", "0 deg, 0 deg"), "--target: no run at source (0.0000 deg, 0.0000 deg)"),
-        (("--datastore", "stor"), "--datastore: stor: no such folder"),
+        (
+            ("--datastore", "stor"),
+            "--datastore: stor: no such folder; a data store is one with hdu-index.fits.gz. Did you mean 'store'?",
+        ),
         (("--type", "spectrm"), "--type: 'spectrm' is not allowed. Did you mean 'spectrum'?"),
         (("--type", "map", "--background", "reflected"), "--background: 'reflected' is not allowed. Allowed: fov, irf"),
         (("--on-radius", "0.1"), "--on-radius: 0.1 has no unit"),

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.near_path import not_there
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.dl3.events import read_meta
@@ -89,7 +90,7 @@ class DataStore(Summary):
         """
         base = Path(folder)
         if not base.is_dir():
-            raise InputError(f"{base}: no such folder. A data store is a folder with hdu-index.fits.gz.")
+            raise InputError(not_there(base, "folder; a data store is one with hdu-index.fits.gz"))
         hdu_path = _index_path(base, "hdu-index", hdu_index)
         if hdu_path is None:
             found = ", ".join(sorted(p.name for p in base.iterdir())[:8]) or "nothing"

@@ -239,3 +239,7 @@ def test_command_writes_the_file_and_tells_on_stderr(tmp_path, monkeypatch, caps
     assert main(["config", "from-gammapy"]) == 2
     assert main(["config", "from-gammapy", "nothing.yaml"]) == 2
     assert "nothing.yaml" in capsys.readouterr().err
+    Path("models.yaml").touch()
+    assert main(["config", "from-gammapy", "theirs.yaml", "--models", "modles.yaml", "-o", "other.yaml"]) == 2
+    assert "--models modles.yaml: there is no such file. Did you mean 'models.yaml'?" in capsys.readouterr().err
+    assert not Path("other.yaml").exists()
