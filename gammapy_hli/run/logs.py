@@ -36,7 +36,7 @@ def logs_on_stderr(level: str = "info", *, stream: TextIO | None = None) -> Iter
     Parameters
     ----------
     level : {"debug", "info", "warning", "error", "critical"}
-        Of our own messages; those of other packages are shown from "warning" on ("debug": all).
+        Of our own messages; those of other packages are shown from "warning" on.
     stream : text stream, optional
         Instead of stderr.
     """
@@ -82,7 +82,7 @@ def _level(level: str) -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger(_ROOT)
     before = root.level, ours.level
     ours.setLevel(min(LEVELS[level], logging.INFO))  # files tell what is done, however little stderr shows
-    root.setLevel(min(LEVELS[level], logging.WARNING) if level == "debug" else logging.WARNING)
+    root.setLevel(logging.WARNING)
     was_captured = logging._warnings_showwarning is not None  # type: ignore[attr-defined]  # the only place that tells
     logging.captureWarnings(True)
     try:

@@ -275,6 +275,15 @@ def test_logs_name_the_step_and_leave_logging_as_it_was(tmp_path):
     assert (root.level, ours.level, list(root.handlers)) == before
 
 
+def test_debug_tells_more_of_ours_and_no_more_of_others():
+    stream = io.StringIO()
+    with logs_on_stderr("debug", stream=stream):
+        StepLog("fit").debug("ours")
+        logging.getLogger("matplotlib.font_manager").debug("findfont: score")
+        logging.getLogger("matplotlib.font_manager").warning("no such font")
+    assert [line.split(": ", 1)[1] for line in stream.getvalue().splitlines()] == ["fit: ours", "no such font"]
+
+
 def test_color_on_a_terminal_only_and_not_with_no_color(monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
