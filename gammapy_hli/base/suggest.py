@@ -15,13 +15,13 @@ def suggest(word: str, candidates: Iterable[str]) -> str | None:
     >>> suggest("qwerty", ["method", "ring"]) is None
     True
     """
-    wanted = _fold(word)
+    wanted = fold(word)
     if not wanted:
         return None
     best: tuple[float, float] | None = None
     found = None
     for candidate in candidates:
-        folded = _fold(candidate)
+        folded = fold(candidate)
         distance = edit_distance(wanted, folded)
         likeness = SequenceMatcher(None, wanted, folded, autojunk=False).ratio()
         if not _is_close(wanted, folded, distance, likeness):
@@ -53,7 +53,8 @@ def edit_distance(first: str, second: str) -> int:
     return previous[-1]
 
 
-def _fold(word: str) -> str:
+def fold(word: str) -> str:
+    """A word as it is compared: case and the difference between ``-`` and ``_`` do not count."""
     return word.strip().lower().replace("-", "_")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gammapy_hli.base.errors import Problem
 from gammapy_hli.base.names import check_name
-from gammapy_hli.base.suggest import suggest
+from gammapy_hli.base.suggest import edit_distance, fold, suggest
 from gammapy_hli.core.entries import Entry, Words, entry_from_python
 from gammapy_hli.core.option import InvalidValue, Option, shown
 from gammapy_hli.core.slots import Member, Named, NamedItems, join
@@ -174,8 +174,9 @@ def suggestion(component: Any, key: str) -> str | None:
         for path in component.root.all_paths():
             last.setdefault(path.rpartition(".")[2], path)
         match = suggest(key, last)
-        # a parameter of another model, under its own name, may be meant; names that are only alike mislead
-        if match is not None and (match == key or not component.is_typed):
+        # an option of another section, under its own name, may be meant; names that are only alike mislead
+        slips = 0 if component.is_typed else len(key) // 6
+        if match is not None and edit_distance(fold(key), fold(match)) <= slips:
             found = last[match]
     return f"Did you mean '{found}'?" if found is not None else None
 

@@ -44,6 +44,7 @@ def told(resolved):
         ("reduction: {selection: {obs_ids: [1]}}", "unknown key 'reduction.selection'. Did you mean 'selection'?"),
         ("reduction: {safe_mask: {metods: [aeff-max]}}", "unknown key 'reduction.safe_mask.metods'. Did you mean"),
         ("flux_point@high: {n_sigma: 2}", "unknown key 'flux_point@high'. Did you mean 'flux_points@high'?"),
+        ("reduction: {geometry: {binsz: 1 deg}}", "unknown key 'reduction.geometry.binsz'. Known here: center"),
         ("model: {sources: {crab: {spectrl: {type: pl}}}}", "'model.sources.crab.spectrl'. Did you mean 'spectral'?"),
     ],
 )
