@@ -64,7 +64,8 @@ class Arguments:
 
 def common_parser(program: str, description: str = "", usage: str | None = None) -> Parser:
     """The flags that all commands have."""
-    parser = Parser(prog=program, description=fill(description, 100), usage=usage)
+    about = "\n".join(fill(line, 100) for line in description.splitlines())
+    parser = Parser(prog=program, description=about, usage=usage)
     show = parser.add_argument_group("help")
     show.add_argument("-h", "--help", action="store_true", help="show the everyday options")
     show.add_argument("--help-all", action="store_true", help="show all options")

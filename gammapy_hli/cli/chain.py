@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from gammapy_hli.analysis import Analysis
-from gammapy_hli.cli import PROGRAM
+from gammapy_hli.cli import COMMANDS, PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, add_run_flags, color, common_parser, split
 from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_session, warn
 from gammapy_hli.core.chain import step_name
@@ -31,7 +31,8 @@ def run(argv: list[str]) -> int:
 
 def until(argv: list[str], section: str) -> int:
     """``gammapy-hli data-reduction`` and ``optimise``: everything up to a step, from a configuration or a session."""
-    parser = _parser(section, f"Run everything up to the step {section}.")
+    command = next(each.name for each in COMMANDS if each.address.endswith(":until") and each.argument == section)
+    parser = _parser(command, f"Run everything up to the step {section}.")
     arguments = split(parser, argv)
     if _showed_help(parser, arguments):
         return 0

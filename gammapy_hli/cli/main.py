@@ -19,13 +19,7 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """``gammapy-hli COMMAND ...``; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0 if arguments else 2
-    if arguments[0] in ("--version", "-V"):
-        print(f"{PROGRAM} {__version__}")
-        return 0
-    return guarded(partial(_dispatch, arguments[0], arguments[1:]), "--debug" in arguments)
+    return guarded(partial(_dispatch, arguments), "--debug" in arguments)
 
 
 def executable(command: Command) -> Callable[[], int]:
@@ -47,7 +41,9 @@ def __getattr__(name: str) -> Any:
 def guarded(function: Callable[[], int], show_traceback: bool = False) -> int:
     """Call a command; tell an error in one message on stderr and give its exit code."""
     try:
-        return function()
+        code = function()
+        sys.stdout.flush()  # a reader that is gone is met here, not at the end of the program
+        return code
     except Terminated as error:
         return error.exit_code
     except KeyboardInterrupt:
@@ -94,10 +90,17 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def _dispatch(name: str, arguments: list[str]) -> int:
+def _dispatch(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else ""
+    if name in ("", "-h", "--help", "help"):
+        print(overview())
+        return 0 if name else 2
+    if name in ("--version", "-V"):
+        print(f"{PROGRAM} {__version__}")
+        return 0
     for command in COMMANDS:
         if command.name in (name, name.replace("_", "-")):
-            return _call(command, arguments)
+            return _call(command, arguments[1:])
     hint = did_you_mean(name, [command.name for command in COMMANDS])
     raise UsageError(f"unknown command '{name}'.{hint} See {PROGRAM} --help")
 
