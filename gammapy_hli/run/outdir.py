@@ -139,7 +139,8 @@ def clean_leftovers(folder: Path) -> list[str]:
 def replace_folder(final: Path, write: Callable[[Path], None]) -> None:
     """Fill a new folder and put it in the place of the old one as a whole.
 
-    Files in the old folder that its manifest does not list (notes of the user) are taken along. Whatever happens, the
+    Files in the old folder that its manifest does not list (notes of the user) are taken along, all of them where there
+    is no manifest (a folder of the user that has the name of a step). Whatever happens, the
     old folder or the new one is there in the end, at the latest after `clean_leftovers`.
 
     Parameters
@@ -176,11 +177,24 @@ def _swap(new: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _keep_foreign_files(old: Path, new: Path) -> None:
-    manifest = read_manifest(old)
+def remove_product(folder: Path) -> None:
+    """Take the product of a step away; files that its manifest does not list stay, with their folder."""
+    manifest = read_manifest(folder)
     if manifest is None:
         return
-    known = {record.path for record in manifest.products} | {MANIFEST}
+    for name in (*(record.path for record in manifest.products), MANIFEST):
+        (folder / name).unlink(missing_ok=True)
+    below = (path for path in folder.rglob("*") if path.is_dir())
+    for path in (*sorted(below, reverse=True), folder):
+        with suppress(OSError):  # it holds something
+            path.rmdir()
+
+
+def _keep_foreign_files(old: Path, new: Path) -> None:
+    manifest = read_manifest(old)
+    if manifest is None and (old / MANIFEST).exists():
+        return  # a damaged product: nobody knows which files are of it
+    known = {MANIFEST} if manifest is None else {MANIFEST, *(record.path for record in manifest.products)}
     for name, path in files_below(old).items():
         target = new / name
         if name not in known and not name.endswith(TEMPORARY_SUFFIX) and not target.exists():

@@ -15,6 +15,7 @@ from gammapy_hli.run.outdir import (
     check_folder,
     clean_leftovers,
     mark_folder,
+    remove_product,
     replace_folder,
     write_config,
     writing,
@@ -65,16 +66,20 @@ def write_session(
 def _write_products(source: ProductStore, target: ProductStore) -> None:
     assert target.folder is not None
     written: dict[str, Manifest] = {}
+    there = {path.name for path in target.folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    for name in there - {name for name in source.steps if source.manifest(name) is not None}:
+        remove_product(target.folder / name)
     for name, step in source.steps.items():
         manifest = source.manifest(name)
         if manifest is None:
-            shutil.rmtree(target.folder / name, ignore_errors=True)
-        elif source.folder is not None:
+            continue
+        if source.folder is not None:
             _copy(source.folder / name, target.folder / name)
         else:
             written[name] = _write_from_memory(source, target, step, manifest, written)
+    shutil.rmtree(target.folder / ITEMS_FOLDER, ignore_errors=True)
+    (target.folder / HISTORY_FILE).unlink(missing_ok=True)
     if source.folder is not None:
-        shutil.rmtree(target.folder / ITEMS_FOLDER, ignore_errors=True)
         with suppress(FileNotFoundError):
             shutil.copytree(source.folder / ITEMS_FOLDER, target.folder / ITEMS_FOLDER)
         with suppress(FileNotFoundError):

@@ -137,6 +137,28 @@ def test_session_replaces_the_one_that_is_there(session):
     assert Analysis.read("saved").plan().to_run[0] == "reduction"
 
 
+def test_nothing_of_a_session_that_was_replaced_is_left(session, finished_session, hli):
+    session.run().write("saved")
+    assert Path("saved/fit@stacked/fit.yaml").is_file()
+    other = Analysis(finished_session / "sim.yaml", {"general.store": False})
+    other.run("reduction").write("saved")
+    assert sorted(path.parent.name for path in Path("saved").glob("*/manifest.json")) == ["reduction", "selection"]
+    assert hli("prov", "check", "saved").code == 0
+    assert not Path("saved/.items").exists()
+    assert not Path("saved/history.jsonl").exists()
+
+
+def test_files_of_the_user_stay_in_folders_that_have_names_of_steps(session):
+    for name in ("maps/mine.fits", "fit/notes.txt", "selection/more/notes.txt"):
+        Path("thesis", name).parent.mkdir(parents=True)
+        Path("thesis", name).write_text("precious")
+    session.run("selection").write("thesis", overwrite=True)
+    Analysis(session.to_plain(only_set=True), {"general.store": False}).write("thesis")
+    assert not Path("thesis/selection/manifest.json").exists()
+    found = [path for path in Path("thesis").glob("*/**/*") if path.is_file()]
+    assert [path.read_text() for path in found] == ["precious"] * 3
+
+
 def test_outdir_itself_is_brought_up_to_date(finished_session, tmp_path, monkeypatch):
     monkeypatch.chdir(finished_session)
     session = Analysis("sim.yaml", {"general": {"outdir": str(tmp_path / "o")}}).run("selection")

@@ -333,6 +333,24 @@ def test_notes_of_the_user_in_a_step_folder_are_kept(tmp_path):
     assert (tmp_path / "two" / "notes.md").read_text() == "mine"
 
 
+def test_folder_of_the_user_with_the_name_of_a_step_keeps_its_files(tmp_path):
+    (tmp_path / "two" / "talk").mkdir(parents=True)
+    (tmp_path / "two" / "talk" / "slides.tex").write_text("mine")
+    with pytest.raises(FolderError, match="holds files that are not of gammapy_hli"):
+        run_chain(chain(), outdir=tmp_path)
+    for steps in (chain(), chain(two="x")):
+        run_chain(steps, outdir=tmp_path, overwrite=True)
+        assert (tmp_path / "two" / "talk" / "slides.tex").read_text() == "mine"
+
+
+def test_damaged_product_leaves_nothing_in_its_folder(tmp_path):
+    run_chain(chain(), outdir=tmp_path)
+    (tmp_path / "two" / "manifest.json").write_text("{")
+    (tmp_path / "two" / "of-another-selection.fits").touch()
+    run_chain(chain(), outdir=tmp_path)
+    assert not (tmp_path / "two" / "of-another-selection.fits").exists()
+
+
 def test_locked_and_foreign_folders_are_refused_before_any_work(tmp_path):
     steps = chain()
     with FolderLock(tmp_path), pytest.raises(FolderError, match="is in use by process"):
