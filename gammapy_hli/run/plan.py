@@ -204,7 +204,7 @@ def option_changes(
             if option.origin != "default":
                 changes.append(f"{path} set to {option.text}{_where(option)}")
         elif old.text != option.text and path not in leave_out:
-            changes.append(f"{path} changed {_cut(old)} -> {_cut(option)}{_where(option)}")
+            changes.append(f"{path} changed {_difference(old, option)}{_where(option)}")
     for path, old in before.items():
         if path not in now and old.origin != "default":
             changes.append(f"{path} no longer set (was {_cut(old)})")
@@ -291,6 +291,17 @@ def _changes(records: Sequence[FileRecord], folder: Path, hasher: FileHasher) ->
 
 def _where(option: Option) -> str:
     return f" ({option.origin})" if option.origin and option.origin != "default" else " (default)"
+
+
+def _difference(old: Option, new: Option) -> str:
+    """Two texts with an arrow between; long ones that begin alike from the entry on in which they differ."""
+    pairs = zip(old.text, new.text, strict=False)
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(old.text), len(new.text)))
+    if max(len(old.text), len(new.text)) <= _MOST_TEXT or same < _MOST_TEXT // 2 or old.is_path or new.is_path:
+        return f"{_cut(old)} -> {_cut(new)}"
+    begin = max(new.text.rfind(", ", 0, same) + 2, same - _MOST_TEXT // 2)
+    texts = [f"...{option.text[begin:]}" for option in (old, new)]
+    return " -> ".join(text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..." for text in texts)
 
 
 def _cut(option: Option) -> str:

@@ -138,6 +138,16 @@ def test_changed_option_runs_its_step_and_what_follows(tmp_path):
     assert result.product("four") == "1+1+x+3+4"
 
 
+def test_long_values_are_shown_where_they_differ(tmp_path):
+    region = "{circle: {center: {frame: icrs, lon: 83.633 deg, lat: 22.0145 deg}, radius: 0.11 deg}}"
+    one, *others = chain()
+    for text, rest in ((region, []), (region.replace("0.11", "0.12"), others)):
+        options = {**one.options, "one.region": Option(text, "a.yaml:3:1")}
+        decided = run_chain([replace(one, options=options), *rest], outdir=tmp_path).plan["one"]
+    said = "one.region changed ...radius: 0.11 deg}} -> ...radius: 0.12 deg}} (a.yaml:3:1)"
+    assert said in decided.reason
+
+
 def test_options_on_how_the_work_is_done_change_nothing(tmp_path):
     run_chain(chain(), outdir=tmp_path)
     steps = chain(extra="unused")  # changes n_jobs of all
