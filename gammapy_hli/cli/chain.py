@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -142,6 +142,8 @@ def _execute(
         return 0
     with _told(analysis, flags):
         warn(resolved, logger)
+        for sentence in _without_effect(analysis, arguments, wanted):
+            logger.warning(sentence)
         context = analysis.context(show_progress=not (flags.no_progress or flags.quiet))
         analysis.run(**part, force=forced, context=context, overwrite=flags.overwrite)
     result = analysis.result
@@ -182,6 +184,19 @@ def _forced(analysis: Analysis, arguments: Arguments) -> bool | tuple[str, ...]:
     if force is None:
         return ()
     return tuple(str(_known(analysis, step)) for step in force) or True
+
+
+def _without_effect(analysis: Analysis, arguments: Arguments, wanted: Sequence[str]) -> list[str]:
+    """Options given here for steps that come before those that run, and are taken as they are."""
+    order = list(analysis.chain.steps)
+    before = order[: max((order.index(name) for name in wanted), default=0)]
+    found = []
+    for path, _, typed in arguments.options:
+        section = step_name(Analysis, path.partition(".")[0])
+        those = [name for name in order if section in (name, name.partition("@")[0])]
+        if those and all(name in before and name not in wanted for name in those):
+            found.append(f"--{typed} changes nothing here: {section} is not asked for, its product is taken as it is")
+    return found
 
 
 def outcome(analysis: Analysis) -> str:

@@ -152,6 +152,14 @@ def test_from_takes_what_comes_before_as_it_is(session, hli):
     assert executed(hli(*RUN, "--from", "fit", "--only", "fit", "model", *change)) == ["fit"]
 
 
+def test_option_of_a_step_that_is_taken_as_it_is_is_told_to_change_nothing(session, hli):
+    said = "warning: --fit.tolerance changes nothing here: fit is not asked for, its product is taken as it is"
+    assert said in hli("run", "-c", "sim.yaml", "--only", "flux_points", "--fit.tolerance", "0.01").err
+    assert said in hli("run", "-c", "sim.yaml", "--from", "flux_points", "--fit.tolerance", "0.01").err
+    for words in (("optimise", "--fit.tolerance", "0.3"), ("data-reduction", "--fit.tolerance", "0.3")):
+        assert "changes nothing" not in hli(*words, "-c", "sim.yaml").err
+
+
 def test_from_without_what_comes_before_is_exit_3(place, hli):
     outcome = hli(*RUN, "--from", "fit")
     assert outcome.code == 3
