@@ -174,6 +174,8 @@ class SourceShape:
             return pixel
         if name == "phi":
             return ANGLE_STEP
+        if name == "e":  # the minor axis goes with the root of 1 - e^2: no step reaches the line that 1 would be
+            return min(PLAIN_STEP, SMOOTH_STEP * max(1.0 - value, 0.0))
         if parameter.unit == "deg":
             return min(pixel, SMOOTH_STEP * value) if value > 0 else pixel
         return PLAIN_STEP * (abs(value) or 1.0) if parameter.unit else PLAIN_STEP

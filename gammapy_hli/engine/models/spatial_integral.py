@@ -94,7 +94,8 @@ class ShapeIntegrator:
 
     Pixels are divided by f = ceil(pixel size / bin size of the model), at most 200. Where f is 1 the model is evaluated
     at the centers of all pixels of the image; else only in a box of the evaluation radius, and averaged. Where the
-    box lies outside of the image f is 1.
+    box lies outside of the image f is 1. What 200 parts do not resolve counts as large as what they do, so that a size
+    of zero is a point and keeps its flux.
 
     Parameters
     ----------
@@ -115,6 +116,8 @@ class ShapeIntegrator:
     def integrate(self, values: Array) -> Array:
         """Brightness times solid angle, (ny, nx)."""
         factor = self.oversampling(values)
+        if factor == MAX_OVERSAMPLING:
+            values = self._shape.smallest(values, self._pixel / MAX_OVERSAMPLING)
         box = self._box(values) if factor > 1 else None
         if box is None:
             return np.nan_to_num(self._brightness(self._vectors, values) * self._geometry.solid_angle(), copy=False)

@@ -100,17 +100,28 @@ class Shape:
 
     Attributes
     ----------
-    brightness : callable (Offsets, values) -> array
+    formula : callable (Offsets, values) -> array
         [sr-1] in each direction.
     radius : callable (values) -> float
         Beyond this distance [deg] it is not evaluated when it is finely sampled; gammapy's evaluation radius.
     bin_size : callable (values) -> float
         The largest step [deg] that samples it well enough.
+    smallest : callable (values, step) -> array
+        The values with sizes raised to what a step [deg] samples well enough.
     """
 
-    brightness: Callable[[Offsets, Array], Array]
+    formula: Callable[[Offsets, Array], Array]
     radius: Callable[[Array], float]
     bin_size: Callable[[Array], float]
+    smallest: Callable[[Array, float], Array]
+
+    def brightness(self, offsets: Offsets, values: Array) -> Array:
+        """[sr-1] in each direction; not finite where the values make no shape: no size, an eccentricity of 1."""
+        try:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                return self.formula(offsets, values)
+        except (ZeroDivisionError, OverflowError, ValueError):  # what Python's own numbers raise
+            return np.full_like(offsets.versine, math.nan)
 
 
 # --- Gaussian -------------------------------------------------------------------------------------------------------
@@ -176,12 +187,39 @@ def _shell2(offsets: Offsets, values: Array) -> Array:
     return _projected_shell(offsets.separation, (1.0 - eta) * outer, outer)
 
 
+def _at_least(values: Array, place: int, size: float) -> Array:
+    """A copy with one value not below a size."""
+    raised = np.array(values, dtype=float)
+    raised[place] = max(raised[place], size)
+    return raised
+
+
 SHAPES: dict[str, Shape] = {
-    "GaussianSpatialModel": Shape(_gauss, lambda v: 5.0 * v[2], lambda v: v[2] / 3.0),
-    "GeneralizedGaussianSpatialModel": Shape(
-        _general, lambda v: v[2] * (1.0 + 8.0 * v[3]), lambda v: v[2] / (3.0 + 8.0 * v[3]) / (v[4] + 1.0)
+    "GaussianSpatialModel": Shape(
+        _gauss, lambda v: 5.0 * v[2], lambda v: v[2] / 3.0, lambda v, step: _at_least(v, 2, 3.0 * step)
     ),
-    "DiskSpatialModel": Shape(_disk, lambda v: 1.1 * v[2] * (1.0 + v[5]), lambda v: v[2] * (1.0 - v[5]) / 10.0),
-    "ShellSpatialModel": Shape(_shell, lambda v: v[2] + v[3], lambda v: v[3]),
-    "Shell2SpatialModel": Shape(_shell2, lambda v: v[2], lambda v: v[3] * v[2]),
+    "GeneralizedGaussianSpatialModel": Shape(
+        _general,
+        lambda v: v[2] * (1.0 + 8.0 * v[3]),
+        lambda v: v[2] / (3.0 + 8.0 * v[3]) / (v[4] + 1.0),
+        lambda v, step: _at_least(v, 2, (3.0 + 8.0 * v[3]) * (v[4] + 1.0) * step),
+    ),
+    "DiskSpatialModel": Shape(
+        _disk,
+        lambda v: 1.1 * v[2] * (1.0 + v[5]),
+        lambda v: v[2] * (1.0 - v[5]) / 10.0,
+        lambda v, step: _at_least(v, 2, 10.0 * step),
+    ),
+    "ShellSpatialModel": Shape(
+        _shell,
+        lambda v: v[2] + v[3],
+        lambda v: v[3],
+        lambda v, step: _at_least(v, 3, max(step, 10.0 * step - v[2])),
+    ),
+    "Shell2SpatialModel": Shape(
+        _shell2,
+        lambda v: v[2],
+        lambda v: v[3] * v[2],
+        lambda v, step: _at_least(v, 2, step / min(max(v[3], 0.01), 0.1)),
+    ),
 }

@@ -121,6 +121,42 @@ def test_source_of_no_width_is_sampled_as_finely_as_allowed(geometry):
     assert np.isfinite(integrator.integrate(np.array([83.63, 22.01, 0.0, 0.0, 0.0]))).all()
 
 
+SMALL = {
+    "gauss": {"sigma": 0.0},
+    "gauss-general": {"r_0": 0.0},
+    "disk": {"r_0": 0.0},
+    "shell": {"radius": 0.0, "width": 0.0},
+    "shell2": {"r_0": 0.0},
+}
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.0071, 0.013])
+@pytest.mark.parametrize("size", [0.0, 1e-6, 1e-5, 3e-5])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_source_smaller_than_the_finest_sampling_keeps_its_flux(geometry, name, size, shift):
+    sizes = dict.fromkeys(SMALL[name], size)
+    model = SpatialModel(name, lon_0=CENTER.ra.deg + shift, lat_0=CENTER.dec.deg + 0.4 * shift, **sizes)
+    assert model.integrate(geometry).sum() == pytest.approx(1.0, abs=0.05)  # before: 0 to 5
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("gauss", {"e": 1.0}), ("disk", {"e": 1.0}), ("gauss-general", {"e": 1.0}), ("gauss-general", {"eta": 0.0})],
+)
+def test_values_that_make_no_shape_shine_nowhere(geometry, name, values):
+    model = SpatialModel(name, lon_0=CENTER.ra.deg, lat_0=CENTER.dec.deg, **values)
+    assert model.integrate(geometry).sum() == 0
+
+
+def test_shell_of_no_width_is_the_limit_of_thin_ones(geometry):
+    thin, none = (
+        SpatialModel("shell", lon_0=CENTER.ra.deg, lat_0=CENTER.dec.deg, radius=0.3, width=w) for w in (1e-3, 0.0)
+    )
+    assert none.integrate(geometry).sum() == pytest.approx(1.0, abs=0.05)
+    difference = none.integrate(geometry) - thin.integrate(geometry)
+    assert np.abs(difference).max() < 0.2 * thin.integrate(geometry).max()
+
+
 def test_constant_is_its_value_times_the_solid_angle(geometry):
     image = SpatialModel("const", value="2 sr-1").integrate(geometry)
     np.testing.assert_allclose(image, 2 * geometry.solid_angle())
