@@ -15,6 +15,8 @@ from gammapy_hli.engine.fit.minimum import AT_LIMIT, CONVERGED, NOT_CONVERGED, M
 MAX_ROUNDS = 15
 SETTLED = 0.01
 """A spatial parameter that moves by less than this part of its error has settled."""
+SAME = 1e-3
+"""Change of the statistic below which the moves of parameters without an error do not matter."""
 
 Compiler = Callable[[Likelihood, Minimum], Likelihood]
 Refiner = Callable[[Likelihood], Minimum]
@@ -73,8 +75,10 @@ def _largest_move(likelihood: Likelihood, before: Minimum, after: Minimum) -> fl
     rough = likelihood.rough
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(change > 0, change / error, 0.0)[rough]
+    if after.status == CONVERGED and abs(after.stat - before.stat) < SAME:
+        ratio = ratio[error[rough] > 0]
     return (
-        float(np.nan_to_num(ratio, nan=np.inf, posinf=np.inf).max())
+        float(np.nan_to_num(ratio, nan=np.inf, posinf=np.inf).max(initial=0.0))
         if after.status in (CONVERGED, AT_LIMIT)
         else (np.inf if change[rough].any() else 0.0)
     )

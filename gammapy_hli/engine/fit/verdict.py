@@ -1,5 +1,7 @@
 """Says of the point that a minimizer reached whether it is a minimum, in a word and a sentence, with its covariance."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,12 +12,18 @@ from gammapy_hli.engine.fit.covariance import (
     worst_pair,
 )
 from gammapy_hli.engine.fit.likelihood import Likelihood
+from gammapy_hli.engine.fit.map_view import FreeParameters
 from gammapy_hli.engine.fit.minimum import AT_LIMIT, CONVERGED, FLAT, NO_COVARIANCE, NOT_CONVERGED, Minimum
+from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
+from gammapy_hli.engine.models.spatial import SpatialModel
 
 Array = NDArray[np.float64]
 
 NEARLY_FLAT = 1e-5
 """Eigenvalue of the scaled second derivatives below which their first order must say that the parameters differ."""
+
+UNRESOLVED = 5 / 3
+"""Evaluation radius [pixels] below which a source disappears in one pixel: a Gaussian of a third of a pixel."""
 
 
 def pushed_to_limit(likelihood: Likelihood, theta: Array, gradient: Array) -> NDArray[np.bool_]:
@@ -23,6 +31,39 @@ def pushed_to_limit(likelihood: Likelihood, theta: Array, gradient: Array) -> ND
     lower, upper = likelihood.bounds
     low_side, high_side = _near(theta, lower), _near(theta, upper)
     return (low_side & (gradient > 0)) | (high_side & (gradient < 0))
+
+
+def _blind(likelihood: Likelihood, theta: Array, covariance: Array) -> NDArray[np.bool_]:
+    """Positions and sizes that the statistic hardly depends on: of a source that disappears in one pixel.
+
+    Such a source may move inside of its pixel, and shrink, while nothing changes: second derivatives are noise.
+    """
+    blind = np.zeros(len(theta), dtype=bool)
+    extended = list(_extended(likelihood))
+    if not extended:
+        return blind
+    values = likelihood.parameters.fill(theta)
+    with np.errstate(divide="ignore"):
+        alone = np.sqrt(2.0 / np.maximum(np.diag(likelihood.gauss_newton(theta)), 0.0))
+    error = np.maximum(alone, np.sqrt(np.maximum(np.diag(covariance), 0.0)))
+    for geometry, spatial, own in extended:
+        named = [spatial.parameters[int(row)] for row in own.rows]
+        lengths = own.free_places[[each.unit == "deg" and each.name != "phi" for each in named]]
+        pixel = float(geometry.pixel_size.to_value("deg").max())
+        if (spatial.radius(values[own.places]) or 0.0) < UNRESOLVED * pixel:
+            blind[lengths] |= (error[lengths] > pixel).any()
+        else:
+            blind[lengths] |= error[lengths] > geometry.width.to_value("deg").max()
+    return blind
+
+
+def _extended(likelihood: Likelihood) -> Iterator[tuple[WcsGeometry, SpatialModel, FreeParameters]]:
+    """Map, shape and parameters of each source that has a size and something free in it."""
+    for term in likelihood.maps:
+        for source in term.sources:
+            spatial = source.evaluator.model.spatial
+            if spatial is not None and len(source.spatial.rows) and not (spatial.is_point or spatial.is_everywhere):
+                yield term.dataset.geometry, spatial, source.spatial
 
 
 def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
@@ -46,6 +87,12 @@ def judge(
         # a product of two parameters: its valley is bent, so that differences of gradients take it for a shallow bowl
         is_positive = smallest_eigenvalue(likelihood.gauss_newton(theta), flat | at_limit) > SMALLEST_EIGENVALUE
         covariance = covariance if is_positive else np.zeros_like(covariance)
+    blind = _blind(likelihood, theta, covariance)
+    if blind.any():
+        flat = flat & ~blind
+        covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit | blind)
+        if not is_positive:
+            covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), flat | at_limit | blind)
     stat = likelihood.stat(theta)
     if not np.isfinite(stat):
         text = (
@@ -74,6 +121,13 @@ def judge(
             f"The fit stopped at a limit: {limits}. It has no error there, and the other errors hold it fixed.{again}"
         )
         return Minimum(theta, covariance, stat, AT_LIMIT, text, 0, attempts)
+    if blind.any():
+        text = (
+            f"The fit converged where the statistic does not depend on {', '.join(names[blind])}: the source is "
+            "smaller than a pixel, or there is none. There is no error of these, and the other errors hold them fixed. "
+            f"Take smaller pixels, or a point source.{again}"
+        )
+        return Minimum(theta, covariance, stat, CONVERGED, text, 0, attempts)
     return Minimum(theta, covariance, stat, CONVERGED, f"The fit converged.{again}", 0, attempts)
 
 

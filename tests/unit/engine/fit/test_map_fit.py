@@ -312,6 +312,38 @@ def test_positions_stay_inside_the_map():
     assert result["crab.spatial.lat_0"].value <= 22.31
 
 
+@pytest.mark.parametrize("seed", [7, 9, 13])
+def test_a_gaussian_that_shrinks_into_one_pixel_has_no_size_and_the_flux_and_error_of_the_point(seed):
+    empty = make_dataset(width=2.05)
+    lon, lat = np.rad2deg(empty.geometry.to_sky(20, 20))
+    truth = {"lon": lon, "lat": lat, "amplitude": 6e-11}
+    data = filled(empty, Models([source(**truth)]), seed)
+    wide = source("gauss", **truth)
+    wide.spatial.parameters["sigma"].value = 0.02
+    found = fit([data], Models([wide, background(norm=1.0)]))
+    point = fit([data], Models([source(**truth), background(norm=1.0)]))
+    assert found.success
+    assert "does not depend on crab.spatial.lon_0, crab.spatial.lat_0, crab.spatial.sigma" in found.message
+    assert found["crab.spatial.sigma"].error == 0  # before: up to 1e5 deg
+    assert found.stat == pytest.approx(point.stat, abs=0.1)
+    amplitude, expected = (each["crab.spectral.amplitude"] for each in (found, point))
+    assert amplitude.value == pytest.approx(expected.value, rel=0.01)
+    assert amplitude.error == pytest.approx(expected.error, rel=0.02)  # before: twice that
+
+
+def test_an_ellipse_that_is_fitted_towards_a_line_ends():
+    def ellipse(e):
+        model = source("ellipse", lon=83.63, lat=22.01, amplitude=6e-11)
+        model.spatial.parameters["sigma"].value, model.spatial.parameters["e"].value = 0.3, e
+        model.spatial.parameters["e"].frozen = False
+        return model
+
+    data = filled(make_dataset(), Models([ellipse(0.999)]))
+    likelihood = compile([data], Models([ellipse(0.995)]))  # a step of 0.01 would end at a line, which has no area
+    assert np.isfinite(likelihood.stat_and_gradient(likelihood.theta0)[1]).all()
+    assert np.isfinite(compile([data], Models([ellipse(1.0)])).stat(likelihood.theta0))
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 def test_source_outside_of_the_map_is_named(dataset):
     with pytest.raises(InputError, match=r"source 'far' at .* lies outside"):
