@@ -22,15 +22,27 @@ Array = NDArray[np.float64]
 NEARLY_FLAT = 1e-5
 """Eigenvalue of the scaled second derivatives below which their first order must say that the parameters differ."""
 
+NO_GAIN = 1e-3
+"""Change of the statistic that is not worth the rest of the way to a bound."""
 UNRESOLVED = 5 / 3
 """Evaluation radius [pixels] below which a source disappears in one pixel: a Gaussian of a third of a pixel."""
 
 
 def pushed_to_limit(likelihood: Likelihood, theta: Array, gradient: Array) -> NDArray[np.bool_]:
-    """Parameters that stand at a bound while the statistic still falls beyond it."""
+    """Parameters that stand at a bound while the statistic still falls beyond it.
+
+    A spectral parameter stands there too where the rest of the way gains next to nothing, and the minimum lies beyond:
+    an amplitude near a bound of 0 has no other scale.
+    """
     lower, upper = likelihood.bounds
     low_side, high_side = _near(theta, lower), _near(theta, upper)
-    return (low_side & (gradient > 0)) | (high_side & (gradient < 0))
+    found = (low_side & (gradient > 0)) | (high_side & (gradient < 0))
+    gap = np.where(gradient > 0, theta - lower, upper - theta)
+    with np.errstate(invalid="ignore"):
+        pressed = ~found & ~likelihood.rough & np.isfinite(gap) & (gap * np.abs(gradient) < NO_GAIN) & (gradient != 0)
+    if pressed.any():
+        pressed &= np.abs(gradient) > np.diag(likelihood.gauss_newton(theta)) * np.where(pressed, gap, 0.0)
+    return found | pressed
 
 
 def _blind(likelihood: Likelihood, theta: Array, covariance: Array) -> NDArray[np.bool_]:
@@ -66,6 +78,12 @@ def _extended(likelihood: Likelihood) -> Iterator[tuple[WcsGeometry, SpatialMode
                 yield term.dataset.geometry, spatial, source.spatial
 
 
+def _idle(likelihood: Likelihood, theta: Array, hessian: Array) -> NDArray[np.bool_]:
+    """Parameters that nothing depends on once others are at a limit: the index of a source without flux."""
+    slope = likelihood.stat_and_gradient(theta)[1]
+    return (np.diag(hessian) == 0) & (slope == 0)
+
+
 def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
     finite = np.where(np.isfinite(bound), bound, 0.0)
     return np.isfinite(bound) & (np.abs(theta - finite) <= 1e-6 * np.maximum(np.abs(theta), np.abs(finite)) + 1e-300)
@@ -80,6 +98,8 @@ def judge(
     at_limit = pushed_to_limit(likelihood, theta, gradient)
     theta = _snapped(likelihood, theta, at_limit)
     hessian = likelihood.hessian(theta)
+    idle = _idle(likelihood, theta, hessian) if at_limit.any() else at_limit
+    at_limit = at_limit | idle  # they are held too
     covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
     if not is_positive and likelihood.rough.any():
         covariance, is_positive = covariance_of_hessian(likelihood.gauss_newton(theta), flat | at_limit)
@@ -116,9 +136,11 @@ def judge(
         return Minimum(theta, covariance, stat, NOT_CONVERGED, text, 0, attempts)
     again = f" The first attempt failed ({attempts[0].split(': ', 1)[1]})." if attempts else ""
     if at_limit.any():
-        limits = ", ".join(f"{names[k]} = {theta[k]:.6g}" for k in np.flatnonzero(at_limit))
+        limits = ", ".join(f"{names[k]} = {theta[k]:.6g}" for k in np.flatnonzero(at_limit & ~idle))
+        without = f" {', '.join(names[idle])} does not matter there." if idle.any() else ""
         text = (
-            f"The fit stopped at a limit: {limits}. It has no error there, and the other errors hold it fixed.{again}"
+            f"The fit stopped at a limit: {limits}. It has no error there, and the other errors hold it fixed."
+            f"{without}{again}"
         )
         return Minimum(theta, covariance, stat, AT_LIMIT, text, 0, attempts)
     if blind.any():

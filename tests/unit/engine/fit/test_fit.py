@@ -115,6 +115,25 @@ def test_a_limit_is_reported_and_kept(exact):
     assert result["crab.spectral.amplitude"].error > 0
 
 
+@pytest.mark.parametrize("is_frozen", [True, False], ids=["index frozen", "index free"])
+@pytest.mark.parametrize("start", [1e-14, 3e-12, 1e-10])
+@pytest.mark.parametrize("counts", [0, 4], ids=["no counts", "a deficit"])
+def test_a_deficit_puts_an_amplitude_that_cannot_be_negative_at_zero(toy_dataset, counts, start, is_frozen):
+    data = toy_dataset(counts=np.full(8, float(counts)), counts_off=np.full(8, 50.0))
+    models = Models([power_law(amplitude=start)])
+    models["crab"].spectral.parameters["amplitude"].min = 0
+    models["crab"].spectral.parameters["index"].frozen = is_frozen
+    result = fit([data], models, minos=["crab.spectral.amplitude"])
+    assert result.status == "at limit"
+    assert result["crab.spectral.amplitude"].value == 0
+    assert ("crab.spectral.index does not matter there" in result.message) == (not is_frozen)
+    null = compile([data], Models([power_law(amplitude=0.0)]))
+    assert result.stat == pytest.approx(null.stat(null.theta0), abs=1e-9)
+    if is_frozen:  # the one-sided error: where the statistic has grown by one
+        above = compile([data], Models([power_law(amplitude=result["crab.spectral.amplitude"].errp)]))
+        assert above.stat(above.theta0) - result.stat == pytest.approx(1.0, abs=0.01)
+
+
 def test_a_start_outside_the_bounds_is_moved_inside(exact):
     models = Models(power_law())
     models.parameter("crab.spectral.index").value = 9.0
