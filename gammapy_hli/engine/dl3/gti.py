@@ -141,6 +141,13 @@ class Gti(Summary):
         last = np.append(np.flatnonzero(is_first)[1:] - 1, start.size - 1)
         return cls(start[is_first], reach[last], reference)
 
+    @property
+    def has_overlap(self) -> bool:
+        """Whether any second is in more than one interval, to a microsecond."""
+        order = np.argsort(self.start, kind="stable")
+        start, stop = self.start[order], self.stop[order]
+        return bool((start[1:] < np.maximum.accumulate(stop)[:-1] - 1e-6).any())
+
     def contains(self, time: np.ndarray) -> np.ndarray:
         """Tell which times [s since `reference`], shape (m,), lie in an interval: start <= time < stop."""
         merged = type(self).union([self])

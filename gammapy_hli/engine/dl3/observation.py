@@ -1,5 +1,6 @@
 """One run: events, good time intervals, pointing, livetime and responses, each read when first asked for."""
 
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ from gammapy_hli.engine.dl3.pointing import (
 from gammapy_hli.engine.dl3.run_source import MemorySource, RunSource
 from gammapy_hli.engine.irf.background import Background3D
 from gammapy_hli.engine.irf.rad_max import RadMax
+
+log = logging.getLogger(__name__)
 
 #: CREATOR and HDUVERS of the H.E.S.S. DL3 DR1 files, which turn the sign of the field-of-view longitude.
 REVERSED_WRITER = ("SASH FITS::EventListWriter", "0.2")
@@ -91,8 +94,14 @@ class Observation(Summary):
 
     @cached_property
     def gti(self) -> Gti:
-        """Good time intervals, cut by `select_time`."""
+        """Good time intervals, cut by `select_time`; where those of the file overlap their union, with a warning."""
         gti = self.source.gti()
+        if gti.has_overlap:
+            told, gti = gti.ontime, Gti.union([gti])
+            log.warning(
+                "%s: good time intervals overlap: %.1f s in sum, but %.1f s of time; each second counts once",
+                self.source.where, told.value, gti.ontime.value,
+            )  # fmt: skip
         return gti if self.intervals is None else gti.intersect(self.intervals)
 
     @property

@@ -38,6 +38,23 @@ def test_livetime_is_ontime_times_deadc(open_run):
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        ((1000.0, 2000.0), (1000.0, 2000.0)),
+        ((1000.0, 1800.0), (1200.0, 2000.0)),
+        ((1500.0, 2000.0), (1000.0, 1600.0), (1100.0, 1200.0)),
+    ],
+    ids=["twice", "overlap", "in any order"],
+)
+def test_time_that_is_in_two_intervals_counts_once(open_run, rows, caplog):
+    run = open_run(gti_rows=rows)
+    assert run.ontime == 1000 * u.s
+    assert "good time intervals overlap" in caplog.text
+    part = run.select_time(Gti(run.gti.start[:1], run.gti.start[:1] + 300.0, run.gti.reference))
+    assert part.ontime == 300 * u.s
+
+
+@pytest.mark.parametrize(
     ("header", "fraction"),
     [({"DEADC": None}, 0.9), ({"DEADC": None, "LIVETIME": 800.0}, 0.8), ({"DEADC": None, "LIVETIME": None}, 1.0)],
     ids=["livetime-over-ontime", "other-livetime", "nothing"],
