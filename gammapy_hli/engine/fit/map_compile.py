@@ -272,6 +272,15 @@ def _map_limits(spatial: SpatialModel, start: Array, geometries: Sequence[Any]) 
     if not finite.any() or np.abs(lat[finite]).max() > NEAR_POLE or not finite.all():
         return (-np.inf, np.inf), (-90.0, 90.0)
     away = (lon - start[0] + 180.0) % 360.0 - 180.0
-    if np.ptp(away) > 180.0:
-        return (-np.inf, np.inf), (float(lat.min()), float(lat.max()))
+    if np.ptp(away) > 180.0:  # all around: a pole may be inside, beyond the latitudes of the border
+        south, north = (any(_holds_pole(each, spatial.frame, sign) for each in geometries) for sign in (-1.0, 1.0))
+        return (-np.inf, np.inf), (-90.0 if south else float(lat.min()), 90.0 if north else float(lat.max()))
     return (start[0] + float(away.min()), start[0] + float(away.max())), (float(lat.min()), float(lat.max()))
+
+
+def _holds_pole(geometry: Any, frame: str, sign: float) -> bool:
+    """Whether the north (1) or south (-1) pole of a frame lies in a map."""
+    lon, lat = np.zeros(1), np.full(1, sign * 0.5 * math.pi)
+    if frame != geometry.frame:
+        lon, lat = from_icrs(*to_icrs(lon, lat, frame), geometry.frame)
+    return bool(geometry.contains(lon, lat)[0])

@@ -344,6 +344,21 @@ def test_an_ellipse_that_is_fitted_towards_a_line_ends():
     assert np.isfinite(compile([data], Models([ellipse(1.0)])).stat(likelihood.theta0))
 
 
+def test_a_source_may_come_nearer_to_a_pole_than_the_border_of_its_map():
+    narrow = make_dataset()
+    geometry = WcsGeometry.create(SkyCoord(0, 90, unit="deg"), 14 * u.deg, 0.2 * u.deg, projection="TAN")
+    sky = {name: np.full((3, *geometry.shape), 0.2) for name in ("counts", "background")}
+    exposure = np.full((6, *geometry.shape), 3e9) * u.Unit("m2 s")
+    empty = MapDataset("pole", geometry, narrow.energy, narrow.energy_true, exposure=exposure, **sky)
+    truth, start = (source("gauss", lon=40.0, lat=lat, amplitude=6e-11) for lat in (85.3, 84.9))
+    for model in (truth, start):
+        model.spatial.parameters["sigma"].value = 0.4
+    result = fit([filled(empty, Models([truth]))], Models([start]))
+    assert result.status == "converged"
+    latitude = result["crab.spatial.lat_0"]
+    assert latitude.value == pytest.approx(85.3, abs=4 * latitude.error)
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 def test_source_outside_of_the_map_is_named(dataset):
     with pytest.raises(InputError, match=r"source 'far' at .* lies outside"):
