@@ -43,7 +43,6 @@ UNIT_SPELLINGS = {
     "m**2": "m2",
     "m^2": "m2",
     "sr^(-1)": "sr-1",
-    "1/s/MeV/sr": "s-1 MeV-1 sr-1",
 }
 
 
@@ -58,6 +57,8 @@ def parse_unit(text: Any, default: str) -> u.UnitBase:
     spelled = str(text).strip() if text is not None else ""
     if not spelled:
         return u.Unit(default)
+    if spelled.startswith("1/") and spelled.count("/") > 1 and "(" not in spelled:  # "1/s/TeV/sr"
+        return u.Unit("1/(" + " ".join(spelled.split("/")[1:]) + ")")
     return u.Unit(UNIT_SPELLINGS.get(spelled, UNIT_SPELLINGS.get(spelled.lower(), spelled)))
 
 
@@ -131,7 +132,9 @@ class FitsTable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about cards that are not used; wrong columns raise when asked for
             try:
-                return kind.fromstring(block + b"\0" * (-len(block) % BLOCK))
+                return kind.fromstring(
+                    block + b"\0" * (-len(block) % BLOCK), uint=True
+                )  # 64 bits are more than a float
             except (OSError, ValueError, TypeError, KeyError, fits.VerifyError) as error:
                 raise InputError(f"{self.where}: damaged table ({error}).") from None
 

@@ -42,6 +42,15 @@ def test_columns_equal_those_of_astropy(all_columns, name):
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize(("form", "kind", "bits"), [("K", "u8", 64), ("J", "u4", 32), ("I", "u2", 16)])
+def test_unsigned_numbers_are_kept_to_the_last_digit(tmp_path, form, kind, bits):
+    numbers = np.array([2 ** (bits - 1) + k for k in range(-2, 3)], dtype=kind)
+    column = fits.Column("EVENT_ID", form, bzero=2 ** (bits - 1), array=numbers)
+    fits.BinTableHDU.from_columns([column], name="T").writeto(tmp_path / "t.fits")
+    read = FitsFile(tmp_path / "t.fits").table("T").raw("EVENT_ID")
+    np.testing.assert_array_equal(read.astype(kind), numbers)
+
+
 def test_variable_length_columns_are_left_to_astropy(all_columns):
     ragged = FitsFile(all_columns).table("ALL").raw("RAGGED")
     assert [len(values) for values in ragged] == [2, 3, 1]
@@ -137,7 +146,15 @@ def test_unit_that_does_not_convert(unit):
 
 
 @pytest.mark.parametrize(
-    ("text", "unit"), [("m^2", "m2"), ("m**2", "m2"), ("1/s/MeV/sr", "s-1 MeV-1 sr-1"), ("Degree", "deg"), (None, "s")]
+    ("text", "unit"),
+    [
+        ("m^2", "m2"),
+        ("m**2", "m2"),
+        ("1/s/MeV/sr", "s-1 MeV-1 sr-1"),
+        ("1/TeV/s/cm2", "TeV-1 s-1 cm-2"),
+        ("Degree", "deg"),
+        (None, "s"),
+    ],
 )
 def test_unit_spellings(text, unit):
     assert parse_unit(text, "s") == parse_unit(unit, "")
