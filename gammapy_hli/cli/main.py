@@ -48,6 +48,7 @@ def guarded(function: Callable[[], int], show_traceback: bool = False) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted; what is done is kept, the same command goes on", file=sys.stderr)
+        exec("")  # Python remembers an interrupt that met the exec of a text (a dataclass), and would end by SIGINT
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -33,3 +33,12 @@ def test_reader_that_goes_away_is_no_error(words, unbuffered):
             env=environment, check=False,
         )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_interrupt_that_meets_the_exec_of_a_text_ends_with_its_exit_code(tmp_path):
+    """Such as that of a dataclass which is just imported: Python itself would end by the signal."""
+    lines = ["import sys", "from gammapy_hli.cli.main import guarded"]
+    lines += ["sys.exit(guarded(lambda: exec('raise KeyboardInterrupt')))"]
+    (tmp_path / "interrupted.py").write_text("\n".join(lines))
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 130
