@@ -145,11 +145,23 @@ def bins_of_intervals(
 
 
 def bins_of_length(datasets: Sequence[Any], length: u.Quantity, begin: Time | None = None) -> TimeBins:
-    """Intervals of one length that hold a dataset, from ``begin`` on (by default the first start)."""
+    """Intervals of one length that hold a dataset, from ``begin`` on (by default the first start).
+
+    Raises
+    ------
+    InputError
+        All datasets start before ``begin``, or none lies inside an interval.
+    """
     start = dataset_spans(datasets)[0]
     step = float(length.to_value(u.s))
     first = start.min() if begin is None else float((begin - DEFAULT_REFERENCE).to_value(u.s))
     places = np.unique(np.floor((start - first + TOLERANCE) / step).astype(int))
+    places = places[places >= 0]
+    if not len(places):
+        raise InputError(
+            f"no dataset starts after {_utc(first)}, where the intervals of a length begin; the last one starts at "
+            f"{_utc(start.max())}. Let them begin earlier."
+        )
     low = first + step * places
     return bins_of_intervals(datasets, Gti(low, low + step), [str(k) for k in places.tolist()])
 

@@ -9,6 +9,7 @@ from scipy.stats import kstest
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.dl3.gti import Gti
+from gammapy_hli.engine.dl3.time_reference import DEFAULT_REFERENCE
 from gammapy_hli.engine.estimate.flux_points import estimate_flux_points
 from gammapy_hli.engine.estimate.light_curve import estimate_light_curve
 from gammapy_hli.engine.estimate.time_bins import bins_by_night, bins_by_run, bins_of_intervals, bins_of_length
@@ -173,6 +174,16 @@ def test_intervals_without_data_are_not_there(curve_of):
     bins = bins_of_length(curve_of([1.0] * 3), 1200 * u.s * 1.5)
     assert bins.names == ("0", "2", "4")
     assert bins.members == ((0,), (1,), (2,))
+
+
+def test_intervals_of_a_length_begin_where_they_are_told_to(curve_of):
+    datasets = curve_of([1.0] * 3)  # at 0, 1 and 2 hours
+    start = DEFAULT_REFERENCE + 0.75 * u.hour
+    bins = bins_of_length(datasets, 1 * u.hour, start)
+    assert bins.members == ((1,), (2,))
+    assert "outside all intervals" in bins.left_out["0"]
+    with pytest.raises(InputError, match="no dataset starts after 2000-01-02"):
+        bins_of_length(datasets, 1 * u.hour, start + 1 * u.day)
 
 
 @pytest.mark.parametrize(
