@@ -62,7 +62,7 @@ def test_position_takes_the_nearest_pixel_with_response(edisp_map):
 
 @pytest.mark.parametrize("n", [4, 6])
 def test_half_way_between_pixels_it_is_the_lower_one(n):
-    """The middle of a map with an even number of pixels; so decide scipy and gammapy."""
+    """The middle of a map with an even number of pixels; scipy decides alike."""
     around = WcsGeometry.create(CENTER, n * 0.5 * u.deg, 0.5 * u.deg)
     empty = EdispKernelMap(around, TRUE, RECO, np.ones((4, 12, n, n)))
     assert empty.pixel_of(CENTER) == (n // 2 - 1, n // 2 - 1)
