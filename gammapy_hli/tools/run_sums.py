@@ -12,7 +12,6 @@ from typing import Any
 
 from gammapy_hli.run.context import RunContext
 from gammapy_hli.run.map_ordered import Outcome, map_ordered
-from gammapy_hli.run.processes import WorkerDied
 from gammapy_hli.tools.kept_runs import reduced_runs
 
 Reduce = Callable[[Any], tuple[Any, dict[str, Any]]]
@@ -84,13 +83,10 @@ def summed_runs(
                 if outcome.error is not None and context.on_error == "stop":
                     raise outcome.error
                 yield _added(replace(outcome, item=run), stacker)
-            elif isinstance(outcome.error, WorkerDied) or (outcome.error is not None and context.on_error == "stop"):
-                # one of its runs did that; which one, and what is to be told of those before it, is seen one by one
+            elif outcome.error is not None:  # a worker died, a run has to stop all, the sum finds no memory
                 context.logger.debug("%s; the runs of its block are tried one by one", outcome.error)
                 for single in context.map(reduce, outcome.item, label=f"{label}, again"):
                     yield _added(single, stacker)
-            elif outcome.error is not None:
-                raise outcome.error
             else:
                 sums, told = outcome.value
                 stacker.add_block(sums)

@@ -53,8 +53,8 @@ def run_patched(here, patched_command):
     """The command with two processes, in which the reduction of run 4 does something else."""
     blocks = "import gammapy_hli.engine.datasets.blocked_stack as stack; stack.BLOCK = 2"
 
-    def run(what, *words):
-        command = patched_command("map.yaml", 4, what, *words, first=blocks)
+    def run(what, *words, first=""):
+        command = patched_command("map.yaml", 4, what, *words, first=f"{blocks}\n{first}")
         return subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=100, check=False)
 
     return run
@@ -144,6 +144,15 @@ def test_on_error_stop_ends_there_and_writes_nothing(run_patched, here, leftover
     assert told in done.stderr
     assert not (here / "out" / "reduction").exists()
     assert leftovers("out") == []
+
+
+def test_a_block_that_finds_no_memory_costs_nothing(run_patched, here, hli, products):
+    """Workers add up as much as the process that started them: where that is too much for them they do not."""
+    first = "def block_of(make, datasets):\n    raise MemoryError\nstack.block_of = block_of"
+    done = run_patched("pass", first=first)
+    assert done.returncode == 0, done.stderr
+    assert reduce(hli, "whole").code == 0
+    assert products("out") == products("whole")
 
 
 def test_on_error_stop_ends_at_the_first_run_whatever_becomes_of_the_rest_of_its_block(run_patched, here):
