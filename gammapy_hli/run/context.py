@@ -13,6 +13,8 @@ from gammapy_hli.run.map_ordered import Outcome, map_ordered
 from gammapy_hli.run.processes import prepare_workers
 from gammapy_hli.run.progress import Progress
 
+MANY = 64  # workers of a cluster: work that is cut for them leaves none of them idle while others have much to do
+
 
 @dataclass
 class Notes:
@@ -71,6 +73,11 @@ class RunContext:
     def has_workers(self) -> bool:
         """Whether items go to other processes."""
         return self.n_jobs > 1 or self.executor == "dask"
+
+    @property
+    def n_workers(self) -> int:
+        """How many processes share the items; what a cluster elsewhere has is not known, and comes and goes."""
+        return MANY if self.executor == "dask" and self.scheduler is not None else self.n_jobs
 
     def prepare(self) -> None:
         """Let workers begin to load what they need, while this process goes on."""

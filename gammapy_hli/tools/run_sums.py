@@ -97,7 +97,8 @@ def _parts(runs: Sequence[Any], n_first: int, context: RunContext) -> list[tuple
     """Single runs, and blocks of them where there are enough for each process to get as many as the others."""
     from gammapy_hli.engine.datasets.blocked_stack import BLOCK  # late: loads astropy
 
-    n_blocks = max(0, len(runs) - n_first) // BLOCK // context.n_jobs * context.n_jobs if context.has_workers else 0
+    n = context.n_workers
+    n_blocks = max(0, len(runs) - n_first) // BLOCK // n * n if context.has_workers else 0
     last = n_first + n_blocks * BLOCK
     blocks = [tuple(runs[start : start + BLOCK]) for start in range(n_first, last, BLOCK)]
     return [*((run,) for run in runs[:n_first]), *blocks, *((run,) for run in runs[last:])]
