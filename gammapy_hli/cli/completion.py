@@ -16,8 +16,8 @@ from gammapy_hli.components.simulation import Simulation
 from gammapy_hli.core.walk import walk
 from gammapy_hli.tools import TOOLS
 
-_ACTIONS = {"config": tuple(ACTIONS), "prov": tuple(PROV_ACTIONS)}
 SHELLS = ("bash", "zsh", "fish")
+_WORDS = {"config": tuple(ACTIONS), "prov": tuple(PROV_ACTIONS), "completion": SHELLS}
 _CONFIG_FLAGS = (
     *("--config", "--outdir", "--output", "--overwrite", "--example", "--values", "--steps", "--level", "--inputs"),
     *("--json", "--changed", "--history", "--models", "--strict"),
@@ -26,7 +26,7 @@ _CONFIG_FLAGS = (
 _BASH = """\
 # {program} completion: put   source <({program} completion {shell})   into the start file of your shell
 _{function}() {{
-  local word="${{COMP_WORDS[COMP_CWORD]}}" command="${{COMP_WORDS[1]}}" options=""
+  local word="${{COMP_WORDS[COMP_CWORD]}}" command="${{COMP_WORDS[1]}}" options="" words=""
   local called="${{COMP_WORDS[0]##*/}}"
   if [ "$called" != "{program}" ]; then
     command="${{called#{program}-}}"
@@ -39,7 +39,13 @@ _{function}() {{
   esac
   case "$word" in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+    *)
+      if [ "$COMP_CWORD" -eq 2 ] && [ -n "$words" ]; then
+        COMPREPLY=($(compgen -W "$words" -- "$word"))
+      else
+        COMPREPLY=($(compgen -f -- "$word"))
+      fi
+      ;;
   esac
 }}
 complete -o filenames -F _{function} {program} {executables}
@@ -67,12 +73,12 @@ def options_of(command: str) -> list[str]:
     """Flags and options of a command, as they are typed."""
     sections = {entry.command: entry.section for entry in TOOLS}
     if command == "simulate":
-        return ["--config", "--overwrite", *_paths(Simulation, "")]
+        return ["--config", "--n-jobs", "--overwrite", *_paths(Simulation, "")]
     if command in ("config", "init", "prov", "info", "demo", "completion"):
         return {"config": [*_CONFIG_FLAGS],
                 "init": [*(f"--{name}" for name in QUESTIONS), "--outdir", "--yes", "--overwrite"],
                 "prov": [*flags_of_actions()], "info": ["--json"],
-                "demo": ["--outdir", "--seed", "--quiet"]}.get(command, [])  # fmt: skip
+                "demo": ["--outdir", "--seed", "--n-jobs", "--quiet"]}.get(command, [])  # fmt: skip
     section = sections.get(command)
     own = ["--label"] if section else ["--from", "--until", "--only"] if command in ("run", "plan") else []
     return [*_run_flags(), *own, *_paths(Analysis, section)]
@@ -94,8 +100,8 @@ def _paths(root: Any, section: str | None) -> list[str]:
 
 def _cases() -> Iterator[str]:
     for command in COMMANDS:
-        names = [*options_of(command.name), *_ACTIONS.get(command.name, ())]
-        yield f'    {command.name}) options="{" ".join(names)}" ;;'
+        words = f' words="{" ".join(_WORDS[command.name])}"' if command.name in _WORDS else ""
+        yield f'    {command.name}) options="{" ".join(options_of(command.name))}"{words} ;;'
 
 
 def _bash(shell: str) -> str:
@@ -117,8 +123,13 @@ def _fish() -> str:
             f"complete -c {PROGRAM} -n __fish_use_subcommand -f -a {command.name} -d '{_quoted(command.help)}'"
         )
     for command in COMMANDS:
+        seen = f"__fish_seen_subcommand_from {command.name}"
+        words = " ".join(_WORDS.get(command.name, ()))
+        if words:
+            none_yet = f"{seen}; and not __fish_seen_subcommand_from {words}"
+            lines.append(f"complete -c {PROGRAM} -n '{none_yet}' -f -a '{words}'")
         for option in options_of(command.name):
-            lines.append(f"complete -c {PROGRAM} -n '__fish_seen_subcommand_from {command.name}' -l '{option[2:]}'")
+            lines.append(f"complete -c {PROGRAM} -n '{seen}' -l '{option[2:]}'")
     return "\n".join(lines) + "\n"
 
 

@@ -37,6 +37,10 @@ def script() -> str:
         (("gammapy-hli", "info", "--j"), ["--json"]),
         (("gammapy-hli", "init", "--tar"), ["--target"]),
         (("gammapy-hli", "config", "--mod"), ["--models"]),
+        (("gammapy-hli", "config", "to-"), ["to-script", "to-notebook"]),
+        (("gammapy-hli", "prov", "h"), ["history"]),
+        (("gammapy-hli", "completion", ""), ["bash", "zsh", "fish"]),
+        (("gammapy-hli", "prov", "show", __file__[:-2]), [__file__]),
     ],
 )
 def test_bash_completes_commands_flags_and_options(script, words, wanted):
