@@ -229,10 +229,10 @@ def _headline(step: str, numbers: dict[str, Any], of_map: bool = False) -> str:
         return f"{counted(runs, 'run')} in {counted(numbers['n_observations'], 'part')}"
     if section == "reduction" and numbers:
         sqrt_ts = numbers["sqrt_ts"]
-        significance = "" if sqrt_ts is None else f", {sqrt_ts:.1f} sigma"
+        significance = "" if sqrt_ts is None else f", {sqrt_ts:z.1f} sigma"
         return (
             f"{counted(numbers['n_datasets'], 'dataset')}, {numbers['livetime_s'] / 3600:.2f} h, "
-            f"{'whole map: ' if of_map else ''}excess {numbers['excess']:.1f}{significance}"
+            f"{'whole map: ' if of_map else ''}excess {numbers['excess']:z.1f}{significance}"
         )
     if section == "fit" and numbers:
         values = (

@@ -78,7 +78,7 @@ class MapSet(Summary):
         for name, sky_map in self.maps.items():
             facts = sky_map.summary()
             low, high = (facts[key] for key in ("min", "max"))
-            span = "no values" if low is None else f"{low:.5g} to {high:.5g}"
+            span = "no values" if low is None else f"{low:z.5g} to {high:z.5g}"
             texts[name] = f"{' x '.join(map(str, sky_map.shape))}, {span} {sky_map.unit}".rstrip()
         found = {} if self.peaks is None else {"peaks": len(self.peaks)}
         return texts | found | {f"flux maps of {name}": ", ".join(one.maps) for name, one in self.flux_maps.items()}

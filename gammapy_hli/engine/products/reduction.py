@@ -179,8 +179,8 @@ class Reduction(Summary):
             "livetime": f"{total['livetime_s'] / 3600:.2f} h",
             "n_on (safe)": int(total["n_on"]),
             "n_off (safe)": int(total["n_off"]),
-            "excess (safe)": f"{total['excess']:.1f}",
-            "significance": f"{total['sqrt_ts']:.2f}",
+            "excess (safe)": f"{total['excess']:z.1f}",
+            "significance": f"{total['sqrt_ts']:z.2f}",
             "dropped": self.dropped or "none",
         }
 

@@ -33,3 +33,8 @@ def test_headlines_count_what_they_name(step, numbers, text):
 
 def test_sums_over_a_map_are_called_so():
     assert _headline("reduction", REDUCED, of_map=True) == "1 dataset, 1.00 h, whole map: excess 487.5, 10.5 sigma"
+
+
+def test_no_excess_is_no_negative_zero():
+    numbers = {**REDUCED, "excess": -0.0001, "sqrt_ts": -1e-6}
+    assert _headline("reduction", numbers, of_map=True) == "1 dataset, 1.00 h, whole map: excess 0.0, 0.0 sigma"
