@@ -51,5 +51,5 @@ def draw_band(
         panel.errorbar(
             middle[limit], ul[limit], 0.2 * ul[limit], half[limit], uplims=True, fmt="none", color=INK, alpha=0.6
         )
-    panel.set_ylim(bottom=0)
-    panel.text(0.99, 0.93, str(band["label"]), transform=panel.transAxes, ha="right", va="top", color=INK)
+    panel.set_ylim(0, panel.get_ylim()[1] / 0.86)  # the label stands above all points
+    panel.text(0.99, 0.97, str(band["label"]), transform=panel.transAxes, ha="right", va="top", color=INK)
