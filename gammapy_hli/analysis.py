@@ -3,6 +3,7 @@
 What a call makes is the same, and stands in the same files, as what the commands make.
 """
 
+import copy
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -146,16 +147,17 @@ class Analysis(Component):
         is_path = isinstance(models, os.PathLike) or (isinstance(models, str) and "\n" not in models)
         if not is_path and not isinstance(models, Mapping):
             return self._give(step, _as_models(models))
-        for name in list(tool.sources):
-            del tool.sources[name]
-        if isinstance(models, Mapping):
-            if tool.stored("file") is not None:
-                tool.file = None
-            tool.update({"sources": models.get("sources", models)})
-        else:
-            tool.file = models
-        self._given.discard(step)
-        return self._run_one("model", label)
+        with self._undone_on_error(step):
+            for name in list(tool.sources):
+                del tool.sources[name]
+            if isinstance(models, Mapping):
+                if tool.stored("file") is not None:
+                    tool.file = None
+                tool.update({"sources": models.get("sources", models)})
+            else:
+                tool.file = models
+            self._given.discard(step)
+            return self._run_one("model", label)
 
     def optimise(self, label: str = "", **options: Any) -> Self:
         """Fit the model to the datasets; see ``analysis.fit_result``. Options of the fit may be given."""
@@ -478,7 +480,7 @@ class Analysis(Component):
 
     def _run_one(self, section: str, label: str, options: Mapping[str, Any] | None = None) -> Self:
         step = self._step_name(section, label)
-        with self._undone_on_error():
+        with self._undone_on_error(step):
             if options:
                 self[step].update(options)
             self._add_step(step)
@@ -515,12 +517,16 @@ class Analysis(Component):
         return replace(step, inputs=kept)
 
     @contextmanager
-    def _undone_on_error(self) -> Iterator[None]:
-        """Steps and labelled instances are as before where the block fails, so that the next call can succeed."""
-        steps, labelled = self.stored("steps"), set(self._children)
+    def _undone_on_error(self, step: str) -> Iterator[None]:
+        """Options, steps and labelled instances are as before where options of the block are refused."""
+        steps, labelled, given = self.stored("steps"), set(self._children), set(self._given)
+        before = copy.deepcopy(self._children.get(step), {id(self): self})
         try:
             yield
         except ConfigError:
+            self._given = given
+            if before is not None:
+                self._children[step] = before
             if self.stored("steps") != steps:
                 self.steps = steps
             for name in set(self._children) - labelled:

@@ -247,3 +247,23 @@ def test_missing_inputs_raise_what_the_command_tells(tmp_path, options):
         Analysis.read("nope")
     with pytest.raises(TypeError, match="Analysis takes paths and mappings, got int"):
         Analysis(3)
+
+
+def test_call_that_is_refused_changes_no_option(place):
+    analysis = Analysis("sim.yaml", {"general.store": False}).run("fit")
+    analysis.spectral_points(energy={"min": "1 TeV", "max": "10 TeV", "nbins": 3})
+    before, model = analysis.to_plain(), repr(analysis.models)
+    with pytest.raises(ConfigError, match="lies outside of the energies of reduction"):
+        analysis.spectral_points(energy={"min": "100 TeV", "max": "200 TeV", "nbins": 3})
+    with pytest.raises(ConfigError, match="'crba' is not a source of the model"):
+        analysis.spectral_points("crba")
+    with pytest.raises(ConfigError, match="'pll' is not allowed"):
+        analysis.set_models({"crab": {"spectral": {"type": "pll"}}})
+    with pytest.raises(ConfigError, match="file not found"):
+        analysis.set_models("no-such-models.yaml")
+    assert analysis.to_plain() == before
+    assert repr(analysis.models) == model
+    assert analysis.plan("flux_points").to_run == ()
+    assert len(analysis.spectral_points("crab").dnde) == 3
+    analysis.write("saved")
+    assert Analysis.read("saved").plan("flux_points").to_run == ()
