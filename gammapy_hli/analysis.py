@@ -360,7 +360,16 @@ class Analysis(Component):
             up to date.
         overwrite : bool
             Allow a folder that holds something else.
+
+        Raises
+        ------
+        ConfigError
+            Options contradict each other, so that the session could not be read again; nothing is written.
         """
+        problems, _ = check_tree(self)
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if errors:
+            raise ConfigError(sort_problems(errors))
         folder = self.general.outdir if folder is None else folder
         store = ProductStore(self.run_steps(), self._outdir(), self._memory)
         here = {"general.outdir": os.fspath(folder), "general.store": True}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gammapy_hli.analysis import Analysis
-from gammapy_hli.base.errors import FolderError
+from gammapy_hli.base.errors import ConfigError, FolderError
 from gammapy_hli.engine.models.models_yaml import parse_short
 
 CRAB = {"crab": {"spectral": {"type": "pl", "index": 2, "amplitude": "1e-11 cm-2 s-1 TeV-1", "reference": "1 TeV"}}}
@@ -167,6 +167,14 @@ def test_outdir_itself_is_brought_up_to_date(finished_session, tmp_path, monkeyp
     restored = Analysis.read(tmp_path / "o")
     assert restored.fit.tolerance == 0.3
     assert restored.plan().to_run[0] == "reduction"
+
+
+def test_options_that_could_not_be_read_again_are_not_written(session):
+    session.run("selection").write("saved")
+    session.flux_points.energy = {"min": "100 TeV", "max": "200 TeV", "nbins": 2}
+    with pytest.raises(ConfigError, match="lies outside of the energies of reduction"):
+        session.write("saved")
+    assert Analysis.read("saved").plan().to_run[0] == "reduction"
 
 
 def test_foreign_and_locked_folders_are_refused(session, tmp_path):
