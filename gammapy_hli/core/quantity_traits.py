@@ -107,14 +107,26 @@ def check_unit(given: str, unit: str, raw: Any) -> None:
     try:
         factor = conversion_factor(given, unit)
     except (ValueError, TypeError) as error:
-        words = " ".join(str(error).split())
-        found = re.search(r"Did you mean [^?]*\?", words)
-        mean = found.group() if found else None
         message = f"{shown(raw)}: '{given}' is not a unit; expected a unit convertible to {unit_name(unit)}"
-        raise InvalidValue(message, mean, "unit") from None
+        raise InvalidValue(message, _meant_unit(" ".join(str(error).split()), unit), "unit") from None
     if factor is None:
         target = f"a unit convertible to {unit_name(unit)}" if unit else unit_name(unit)
         raise InvalidValue(f"{shown(raw)} has unit {unit_name(given)}; expected {target}", code="unit")
+
+
+def _meant_unit(words: str, unit: str) -> str | None:
+    """Of the units that astropy thinks of those that convert to the one that is expected."""
+    found = re.search(r"Did you mean ([^?]*)\?", words)
+    names = re.findall(r"[^\s,]+", found.group(1)) if found else []
+    fitting = [name for name in names if name != "or" and _converts(name, unit)]
+    return f"Did you mean {' or '.join(fitting)}?" if fitting else None
+
+
+def _converts(given: str, unit: str) -> bool:
+    try:
+        return conversion_factor(given, unit) is not None
+    except (ValueError, TypeError):
+        return False
 
 
 def number_in(stored: str | float, unit: str) -> float:

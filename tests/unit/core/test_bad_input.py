@@ -28,7 +28,7 @@ ROWS = [
         ['crab.yaml:1:27: reduction.energy.min: 300 has no unit; write e.g. "300 TeV"'],
     ),
     ("reduction: {energy: {min: 1 2 TeV}}\n", ["reduction.energy.min: '1 2 TeV' holds two numbers"]),
-    ("reduction: {energy: {min: 1 Tev}}\n", ["'Tev' is not a unit", "Did you mean", "TeV"]),
+    ("reduction: {energy: {min: 1 Tev}}\n", ["'Tev' is not a unit", "Did you mean TeV or eV?"]),
     (
         "model: {sources: {crab: {spectral: {type: pl, amplitude: 3 ph/s}}}}\n",
         [
