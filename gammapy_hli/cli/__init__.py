@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gammapy_hli.tools import TOOLS
 
 PROGRAM = "gammapy-hli"
+INTERRUPTED = 130  # exit code after ctrl-C
 
 
 @dataclass(frozen=True)

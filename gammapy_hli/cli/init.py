@@ -13,7 +13,7 @@ from gammapy_hli.analysis import Analysis
 from gammapy_hli.assistant.data_folders import stores_below
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
-from gammapy_hli.cli import PROGRAM
+from gammapy_hli.cli import INTERRUPTED, PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_parser, split
 from gammapy_hli.cli.config_parts import check_target, showed_help, write_output
 from gammapy_hli.cli.questions import QUESTIONS, Asker, Check, new_file, number_of, one_of, quantity_above, tell
@@ -44,8 +44,12 @@ def main(argv: list[str]) -> int:
     asker.refuse_silence()
     if asker.is_terminal and not flags.yes:
         tell("An empty line takes what stands in brackets; ctrl-C leaves without writing anything.\n")
-    datastore, found = _look(asker)
-    return _write(asker, arguments, datastore, found)
+    try:
+        datastore, found = _look(asker)
+        return _write(asker, arguments, datastore, found)
+    except KeyboardInterrupt:
+        tell("\nleft; nothing is written")
+        return INTERRUPTED
 
 
 def _parser() -> Parser:

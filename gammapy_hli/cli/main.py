@@ -10,10 +10,8 @@ from typing import Any
 from gammapy_hli import __version__
 from gammapy_hli.base.errors import HliError, StepError, Terminated
 from gammapy_hli.base.suggest import did_you_mean
-from gammapy_hli.cli import COMMANDS, PROGRAM, Command
+from gammapy_hli.cli import COMMANDS, INTERRUPTED, PROGRAM, Command
 from gammapy_hli.cli.arguments import UsageError
-
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -172,6 +172,17 @@ def test_questions_that_are_left_leave_no_file(here):
     assert [path.name for path in here.iterdir()] == ["store"]
 
 
+def test_ctrl_c_leaves_and_says_so(here, hli, monkeypatch):
+    def interrupted(asker):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gammapy_hli.cli.init._look", interrupted)
+    left = hli("init", "--yes")
+    assert left.code == 130
+    assert left.err.strip() == "left; nothing is written"
+    assert [path.name for path in here.iterdir()] == ["store"]
+
+
 def typed(command, answers):
     """What a command shows on a terminal when these lines are typed, one for each question; and its exit code."""
     master, slave = pty.openpty()
