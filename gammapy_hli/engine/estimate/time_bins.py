@@ -84,8 +84,16 @@ def dataset_spans(datasets: Sequence[Any]) -> tuple[Array, Array]:
 
 
 def bins_by_run(datasets: Sequence[Any]) -> TimeBins:
-    """One interval a run: from the start to the stop of what its datasets hold."""
-    return _from_groups(datasets, [_run_name(dataset) for dataset in datasets])
+    """One interval a run: from the start to the stop of what its datasets hold.
+
+    Runs of two telescopes that have one number are two, named by telescope and number.
+    """
+    runs = [(_run_name(dataset), _telescope(dataset)) for dataset in datasets]
+    telescopes: dict[str, set[str]] = {}
+    for name, telescope in runs:
+        telescopes.setdefault(name, set()).add(telescope)
+    labels = [f"{telescope}-{name}" if len(telescopes[name]) > 1 and telescope else name for name, telescope in runs]
+    return _from_groups(datasets, labels)
 
 
 def bins_by_night(datasets: Sequence[Any], gap: float = NIGHT_GAP) -> TimeBins:
@@ -198,6 +206,10 @@ def _run_name(dataset: Any) -> str:
     """Run number of a dataset; those of several runs, or without, keep their own name."""
     runs = dict.fromkeys(dataset.meta.get("OBS_ID", ()))
     return str(next(iter(runs))) if len(runs) == 1 else str(dataset.name)
+
+
+def _telescope(dataset: Any) -> str:
+    return "+".join(dict.fromkeys(str(name) for name in dataset.meta.get("TELESCOP", ()))).replace(" ", "_")
 
 
 def _reason_outside(start: float, stop: float, low: Array, high: Array) -> str:

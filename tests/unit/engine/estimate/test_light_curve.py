@@ -154,6 +154,17 @@ def test_parts_of_a_run_are_one_interval_by_run(toy_counts):
     assert bins.stop.tolist() == [4, 6]
 
 
+def test_runs_of_two_telescopes_with_one_number_are_two_intervals(toy_counts):
+    empty = toy_counts(power_law())
+    pairs = [("a-1", "HESS", 0), ("b-1", "MAGIC", 5), ("b-2", "MAGIC", 8)]
+    datasets = [at(replace(empty, name=name), hour, hour + 1, int(name[-1])) for name, _, hour in pairs]
+    datasets = [replace(d, meta=d.meta | {"TELESCOP": [t]}) for d, (_, t, _) in zip(datasets, pairs, strict=True)]
+    bins = bins_by_run(datasets)
+    assert bins.names == ("HESS-1", "MAGIC-1", "2")
+    assert bins.members == ((0,), (1,), (2,))
+    assert bins.stop.tolist() == [1, 6, 9]
+
+
 def test_nights_end_with_a_long_pause(toy_counts):
     empty = toy_counts(power_law())
     starts = [0, 2 * HOUR, 24 * HOUR, 25 * HOUR, 48 * HOUR]
