@@ -1,6 +1,7 @@
 """Fluxes as factors on a reference spectrum: what flux points and light curves have in common."""
 
 import io
+import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -102,16 +103,23 @@ class ReferenceFlux(Summary):
         return {
             "SED_TYPE": sed_type,
             "UL_CONF": math.erf(self.n_sigma_ul / math.sqrt(2.0)),
-            "SOURCE": self.source,
+            **_source_keywords(self.source),
             "N_SIGMA": float(self.n_sigma),
             "N_SIG_UL": float(self.n_sigma_ul),
         }
 
 
+def _source_keywords(name: str) -> dict[str, str]:
+    """Name of the source; FITS headers hold ASCII only, so that other characters stand as escapes, and once as JSON."""
+    if name.isascii():
+        return {"SOURCE": name}
+    return {"SOURCE": name.encode("ascii", "backslashreplace").decode("ascii"), "SRC_JSON": json.dumps(name)}
+
+
 def confidence_of(meta: Mapping[str, Any]) -> dict[str, Any]:
     """Source and confidences from the header."""
     return {
-        "source": str(meta.get("SOURCE", "")),
+        "source": str(json.loads(meta["SRC_JSON"]) if "SRC_JSON" in meta else meta.get("SOURCE", "")),
         "n_sigma": float(meta.get("N_SIGMA", 1.0)),
         "n_sigma_ul": float(meta.get("N_SIG_UL", 2.0)),
     }

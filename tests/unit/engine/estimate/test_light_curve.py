@@ -256,6 +256,12 @@ def test_a_curve_of_one_interval_and_one_band_goes_through_files(curve_of, tmp_p
         assert LightCurve.read(curve.write(tmp_path / name)) == curve
 
 
+@pytest.mark.parametrize("name", ["c.fits", "c.ecsv"])
+def test_a_source_with_a_name_beyond_ascii_goes_through_files(curve_of, tmp_path, name):
+    curve = replace(estimate_light_curve(curve_of([3e-12, 4e-12]), power_law(), "crab"), source="η Car")
+    assert LightCurve.read(curve.write(tmp_path / name)) == curve
+
+
 def test_other_files_are_refused(with_holes, tmp_path):
     with pytest.raises(InputError, match=r"written to \.fits or \.ecsv, not to '\.txt'"):
         with_holes.write(tmp_path / "c.txt")

@@ -31,6 +31,15 @@ def test_files_come_back_bit_by_bit(points, name, tmp_path):
     assert FluxPoints.read(path) == points
 
 
+@pytest.mark.parametrize("source", ["η Car", "Ünterwegs \\u03b7", "a \\ b", "LS I +61°303"])
+@pytest.mark.parametrize("name", ["crab.fits", "crab.ecsv"])
+def test_a_name_beyond_ascii_comes_back(points, name, source, tmp_path):
+    from dataclasses import replace
+
+    renamed = replace(points, source=source)
+    assert FluxPoints.read(renamed.write(tmp_path / name)) == renamed
+
+
 @pytest.mark.parametrize("name", ["crab.fits", "crab.ecsv"])
 def test_the_same_points_make_the_same_bytes(points, name, tmp_path):
     first = points.write(tmp_path / name).read_bytes()
