@@ -64,9 +64,7 @@ def prepare_background(table: BackgroundTable) -> BackgroundCells:
     return BackgroundCells(table, axes[0], axes[1:], bound, cumulative)
 
 
-def draw_background(
-    rng: np.random.Generator, cells: BackgroundCells, ontime: float, factor: float = 1.0
-) -> BackgroundDraw:
+def draw_background(rng: np.random.Generator, cells: BackgroundCells, ontime: float) -> BackgroundDraw:
     """Draw the background events of one run, a Poisson number of them.
 
     Parameters
