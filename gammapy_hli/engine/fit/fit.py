@@ -13,7 +13,7 @@ from gammapy_hli.engine.datasets.stack import stack as stack_datasets
 from gammapy_hli.engine.fit.compile import EnergyRange, compile, require_known_datasets, require_unique_names
 from gammapy_hli.engine.fit.goodness import measure_goodness
 from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
-from gammapy_hli.engine.fit.map_compile import EvaluatorCache
+from gammapy_hli.engine.fit.map_compile import HALF_TURN, EvaluatorCache, is_full_turn
 from gammapy_hli.engine.fit.map_rounds import settle
 from gammapy_hli.engine.fit.minimum import FLAT, Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
@@ -236,7 +236,7 @@ def apply_minimum(
     known = {name: k for k, name in enumerate(likelihood.parameters.names)}
     places = np.array([known.get(links.get(name, name), -1) for name in named], dtype=np.intp)
     for name, value in values.items():
-        named[name].value = float(value)
+        named[name].value = _within_turn(named[name], float(value))
     covariance = np.zeros((len(named), len(named)))
     inside = np.flatnonzero(places >= 0)
     spread = likelihood.parameters.spread(minimum.covariance)
@@ -246,6 +246,13 @@ def apply_minimum(
     for parameter, variance in zip(list(named.values())[n_models:], np.diag(covariance)[n_models:], strict=True):
         parameter.error = float(np.sqrt(variance)) if variance > 0 else 0.0
     return fitted, shifted, covariance
+
+
+def _within_turn(parameter: Parameter, value: float) -> float:
+    """The value; that of a position angle between -180 and 180 deg."""
+    if is_full_turn(parameter) and abs(value) > HALF_TURN:
+        return (value + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
+    return value
 
 
 def _all_parameters(models: Models, nuisances: Sequence[Nuisance]) -> dict[str, Parameter]:

@@ -20,6 +20,7 @@ from gammapy_hli.engine.fit.parameters import ParameterMap
 from gammapy_hli.engine.geom.sphere import from_icrs, to_icrs
 from gammapy_hli.engine.models.background import FoVBackgroundModel
 from gammapy_hli.engine.models.nuisance import Nuisance
+from gammapy_hli.engine.models.parameter import Parameter
 from gammapy_hli.engine.models.spatial import SpatialModel
 from gammapy_hli.engine.models.template_background import TemplateNPredModel
 from gammapy_hli.engine.predict.calibration import compile_spectrum
@@ -33,6 +34,8 @@ Mask = NDArray[np.bool_]
 EvaluatorCache = dict[tuple[str, int], tuple[bytes, MapEvaluator]]
 """Sources whose responses were looked up, by name and number of the dataset, with the values they were looked up at."""
 
+HALF_TURN = 180.0
+"""Of a position angle [deg]."""
 NEAR_POLE = 85.0
 """Beyond this latitude [deg] longitudes have no limits."""
 
@@ -224,7 +227,8 @@ def limit_positions(
     """Bounds of the free parameters with those that the maps set.
 
     A position stays inside the maps that see the source, and near enough to its start for the responses that were
-    looked up there; a fit looks them up again and goes on.
+    looked up there; a fit looks them up again and goes on. A position angle may turn freely where its bounds are those
+    of a full turn: they would stop it on the wrong side of north.
 
     Returns
     -------
@@ -234,6 +238,11 @@ def limit_positions(
     """
     lower, upper = parameters.lower.copy(), parameters.upper.copy()
     is_temporary = np.zeros(len(lower), dtype=bool)
+    for number, place in enumerate(parameters.free):
+        own = (lower[number], upper[number]) == (-HALF_TURN, HALF_TURN)  # not those of a prior
+        if own and is_full_turn(parameters.parameters[place]):
+            start = parameters.values[place]
+            lower[number], upper[number] = start - HALF_TURN, start + HALF_TURN
     for model in models:
         evaluators = [s.evaluator for term in terms for s in term.sources if s.name == model.name]
         geometries = [t.dataset.geometry for t in terms for s in t.sources if s.name == model.name]
@@ -252,6 +261,11 @@ def limit_positions(
             lower[place] = max(lower[place], min(inside[row][0], start[row]), start[row] - near)
             upper[place] = min(upper[place], max(inside[row][1], start[row]), start[row] + near)
     return lower, upper, is_temporary
+
+
+def is_full_turn(parameter: Parameter) -> bool:
+    """Whether a parameter is a position angle that may have any value."""
+    return parameter.name == "phi" and parameter.min == -HALF_TURN and parameter.max == HALF_TURN
 
 
 def _map_limits(spatial: SpatialModel, start: Array, geometries: Sequence[Any]) -> tuple[tuple[float, float], ...]:

@@ -331,6 +331,23 @@ def test_a_gaussian_that_shrinks_into_one_pixel_has_no_size_and_the_flux_and_err
     assert amplitude.error == pytest.approx(expected.error, rel=0.02)  # before: twice that
 
 
+@pytest.mark.parametrize("start", [100.0, 170.0, -100.0])
+def test_a_position_angle_turns_through_180_degrees(start):
+    def ellipse(phi):
+        model = source("ellipse", lon=83.63, lat=22.01, amplitude=9e-11)
+        model.spatial.parameters["sigma"].value, model.spatial.parameters["phi"].value = 0.25, phi
+        model.spatial.parameters["phi"].frozen = False
+        return model
+
+    true = 5.0 if start > 0 else -5.0
+    data = filled(make_dataset(background=0.03), Models([ellipse(true)]))
+    result = fit([data], Models([ellipse(start)]))
+    assert result.status == "converged"
+    phi = result["crab.spatial.phi"]
+    assert -180 <= phi.value <= 180
+    assert (phi.value - true + 90) % 180 - 90 == pytest.approx(0.0, abs=4 * phi.error)
+
+
 def test_an_ellipse_that_is_fitted_towards_a_line_ends():
     def ellipse(e):
         model = source("ellipse", lon=83.63, lat=22.01, amplitude=6e-11)
