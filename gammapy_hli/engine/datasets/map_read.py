@@ -55,7 +55,7 @@ class InputMaps:
         with open_maps(path, WHAT) as hdus:
             names, header = [hdu.name for hdu in hdus], hdus[0].header
             expected = header.get(NUMBER_OF_HDUS)
-            if expected is not None and len(names) != expected:
+            if expected is not None and len(names) < expected:
                 raise InputError(f"truncated: {len(names)} of its {expected} HDUs are there. Make the file again")
             self.name = str(header.get("NAME", ""))
             self._maps = {name: _one_map(hdus, name) for name in MAPS if name in names}

@@ -43,6 +43,13 @@ def test_on_off_reads_back_bitwise(tmp_path, make_on_off, assert_bitwise, change
     assert_bitwise(read_gadf(write_gadf(dataset, tmp_path / "x.fits")), dataset)
 
 
+def test_another_hdu_of_the_user_does_no_harm(make_on_off, tmp_path):
+    path = write_gadf(make_on_off(), tmp_path / "x.fits")
+    with fits.open(path) as hdus:
+        fits.HDUList([*hdus, fits.ImageHDU(np.zeros(3), name="MINE")]).writeto(tmp_path / "y.fits")
+    np.testing.assert_array_equal(read_gadf(tmp_path / "y.fits").counts, make_on_off().counts)
+
+
 def test_cash_reads_back_bitwise(tmp_path, make_cash, assert_bitwise):
     for dataset in (make_cash(), make_cash(background=None), make_cash(counts=np.array([0.1, 1 / 3, 2, 7]))):
         assert_bitwise(read_gadf(write_gadf(dataset, tmp_path / "x.fits")), dataset)

@@ -114,6 +114,15 @@ def test_masks_take_a_byte_and_integers_are_read_too(edit, make_map, tmp_path):
     assert (read_map_dataset(edit(widen)).mask_safe == make_map().mask_safe).all()
 
 
+def test_hdus_in_any_order_with_others_of_the_user(make_map, assert_same_maps, tmp_path):
+    path = write_map_dataset(make_map(), tmp_path / "x.fits")
+    with fits.open(path) as hdus:
+        first, *others = list(hdus)
+        more = fits.HDUList([first, *others[::-1], fits.ImageHDU(np.zeros(3), name="MINE")])
+        more.writeto(tmp_path / "y.fits")
+    assert_same_maps(read_map_dataset(tmp_path / "y.fits"), make_map())
+
+
 def test_livetime_and_meta_are_found_without_our_table(edit, make_map):
     dataset = read_map_dataset(edit(without(OWN_TABLE)))
     assert dataset.livetime == make_map().livetime
