@@ -201,6 +201,7 @@ def read_ogip(path: Path | str, name: str | None = None) -> SpectrumDataset:
     livetime = _exposure(spectrum)
     true, area = _read_arf(_linked(spectrum, path, "ANCRFILE"))
     exposure = area * livetime
+    area_scale = _channels(spectrum, "AREASCAL", energy.nbin, 1.0)  # part of the area that each channel sees
     present = file.names()
     gti = read_gti(file.table("GTI")) if "GTI" in present else None
     regions = read_regions(file.table("REGION")) if "REGION" in present else ()
@@ -211,7 +212,7 @@ def read_ogip(path: Path | str, name: str | None = None) -> SpectrumDataset:
         "energy_true": true,
         "counts": _channels(spectrum, "COUNTS", energy.nbin),
         "exposure": exposure,
-        "edisp": _read_rmf(spectrum, path, energy, true),
+        "edisp": _read_rmf(spectrum, path, energy, true) * area_scale,
         "edisp_exposure": exposure,
         "mask_safe": _channels(spectrum, "QUALITY", energy.nbin, 0) == 0,
         "livetime": livetime,
@@ -222,7 +223,7 @@ def read_ogip(path: Path | str, name: str | None = None) -> SpectrumDataset:
     background = _linked(spectrum, path, "BACKFILE", is_needed=False)
     if background is None:
         return SpectrumDataset(**values)
-    acceptance = _channels(spectrum, "BACKSCAL", energy.nbin, 1.0) * _channels(spectrum, "AREASCAL", energy.nbin, 1.0)
+    acceptance = _channels(spectrum, "BACKSCAL", energy.nbin, 1.0) * area_scale
     return SpectrumDatasetOnOff(**values, acceptance=acceptance, **_read_off(background, energy.nbin, livetime))
 
 

@@ -10,6 +10,7 @@ from gammapy_hli.base.errors import InputError
 from gammapy_hli.engine.datasets.ogip import read_ogip, write_ogip
 from gammapy_hli.engine.datasets.rmf import matrix_columns
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
+from gammapy_hli.engine.predict.spectrum import response_matrix
 
 
 def test_round_trip(tmp_path, make_on_off):
@@ -104,6 +105,15 @@ def test_keywords_may_stand_for_columns(tmp_path, make_on_off):
     found = read_ogip(path)
     assert_array_equal(found.acceptance, 3.0)
     assert found.mask_safe.all()
+
+
+def test_area_scale_is_part_of_the_area_of_source_and_background(tmp_path, make_on_off):
+    path = write_ogip(make_on_off(), tmp_path)
+    plain = read_ogip(path)
+    edit(path, "SPECTRUM", lambda hdu: hdu.header.set("AREASCAL", 0.5))
+    half = read_ogip(path)  # counts = rate x EXPOSURE x AREASCAL, XSPEC manual, appendix B
+    assert_array_equal(response_matrix(half), 0.5 * response_matrix(plain))
+    assert_array_equal(half.alpha, 0.5 * plain.alpha)
 
 
 def test_other_off_time_scales_alpha(tmp_path, make_on_off):
