@@ -187,7 +187,7 @@ def open_dataset_file(path: Path | str) -> FitsFile:
         raise InputError(f"{path}: no such dataset file; correct the name, or reduce the run again")
     file = FitsFile(Path(path))
     found, expected = len(file.names()), file.header(0).get(NUMBER_OF_HDUS)
-    if expected is not None and found < expected:
+    if isinstance(expected, int) and found < expected:
         raise InputError(f"{path}: truncated; {found} of its {expected} HDUs are there. Reduce the run again.")
     if found > 1 and file.header(found - 1).get("XTENSION") == "BINTABLE":
         file.table(found - 1)  # raises where its data are cut short
