@@ -340,7 +340,7 @@ def fitted_bins(dataset: MapDataset, energy_range: tuple[u.Quantity | None, u.Qu
     """Bins (ne, ny, nx) that a fit uses: those of the mask that lie entirely inside the range of energies."""
     if energy_range is None:
         return dataset.mask
-    return dataset.mask & dataset.energy.energy_mask(*energy_range)[:, None, None]
+    return dataset.mask & dataset.energy.bins_inside(energy_range)[:, None, None]
 
 
 def alike(datasets: Sequence[Any]) -> Iterator[tuple[MapDataset, ...]]:

@@ -49,7 +49,7 @@ def used_map_bins(dataset: MapDataset, energy_range: tuple[u.Quantity | None, u.
         return np.zeros(dataset.shape, dtype=bool)
     used = np.array(dataset.mask)
     if energy_range is not None:
-        used &= dataset.energy.energy_mask(energy_range[0], energy_range[1])[:, np.newaxis, np.newaxis]
+        used &= dataset.energy.bins_inside(energy_range)[:, np.newaxis, np.newaxis]
     return used
 
 

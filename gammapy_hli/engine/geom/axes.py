@@ -20,6 +20,8 @@ from gammapy_hli.base.summary import Summary
 Interp = Literal["log", "lin"]
 
 _TINY = np.finfo(np.float32).tiny
+ROUNDING = 1e-9
+"""Relative difference of an edge and a limit that were meant to be the same."""
 
 
 def scale(values: ArrayLike, interp: Interp) -> NDArray[np.float64]:
@@ -211,6 +213,21 @@ class Axis(Summary):
         if high is not None:
             mask &= edges[1:] <= high
         return mask
+
+    def bins_inside(self, limits: tuple[Any, Any]) -> NDArray[np.bool_]:
+        """Bins inside of a range that was asked for, shape (n,): as `energy_mask`, but rounding takes no bin away.
+
+        0.5 TeV is the edge 0.49999999999999994 TeV that a logarithmic axis has there, 700 GeV is 0.7 TeV.
+        """
+        low, high = (self._unrounded(self._limit(limit, round_to_edge=False)) for limit in limits)
+        return self.energy_mask(low, high)
+
+    def _unrounded(self, limit: float | None) -> u.Quantity | None:
+        """The nearest edge where it differs by rounding only, else the limit."""
+        if limit is None:
+            return None
+        edge = float(self.edges.value[self.nearest_edge(limit)])
+        return u.Quantity(edge if abs(edge - limit) <= ROUNDING * abs(edge) else limit, self.unit)
 
     def nearest_edge(self, values: Any) -> NDArray[np.intp]:
         """Index of the edge nearest to each value in the scale of the axis, clipped to the axis."""

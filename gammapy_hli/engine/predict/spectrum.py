@@ -36,7 +36,7 @@ def used_bins(dataset: SpectrumDataset, energy_range: tuple[u.Quantity | None, u
     """
     used = dataset.mask_safe.copy()
     if energy_range is not None:
-        used &= dataset.energy.energy_mask(energy_range[0], energy_range[1])
+        used &= dataset.energy.bins_inside(energy_range)
     if dataset.statistic == "wstat" and getattr(dataset, "counts_off", None) is None:
         used[:] = False
     return used

@@ -69,6 +69,21 @@ def test_energy_mask_compares_edges_as_they_stand(axis):
     assert axis.energy_mask(None, np.nan * u.TeV).all()
 
 
+@pytest.mark.parametrize("limit", ["700 GeV", "0.7 TeV", "7e11 eV"])
+@pytest.mark.parametrize("edge", [0.7, np.nextafter(0.7, 0), np.nextafter(0.7, 1)])
+def test_rounding_takes_no_bin_out_of_a_range(edge, limit):
+    axis = Axis.from_edges([0.1, edge, 10] * u.TeV)
+    assert axis.bins_inside((u.Quantity(limit), None)).tolist() == [False, True]
+    assert axis.bins_inside((None, u.Quantity(limit))).tolist() == [True, False]
+
+
+def test_a_limit_inside_a_bin_takes_the_bin_out(axis):
+    edges = axis.edges
+    assert axis.bins_inside((edges[1] * (1 + 1e-6), edges[3] * (1 - 1e-6))).tolist() == [False] * 4
+    assert axis.bins_inside((edges[1] * (1 - 1e-6), edges[3] * (1 + 1e-6))).tolist() == [False, True, True, False]
+    assert axis.bins_inside((None, None)).all()
+
+
 def test_energy_mask_rounds_limits_to_nearest_edges(axis):
     assert axis.energy_mask(edges_near(axis, 1, 1.1), edges_near(axis, 3, 0.9), round_to_edge=True).tolist() == [
         False,
