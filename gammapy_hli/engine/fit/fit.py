@@ -14,7 +14,7 @@ from gammapy_hli.engine.fit.compile import EnergyRange, compile, require_known_d
 from gammapy_hli.engine.fit.goodness import measure_goodness
 from gammapy_hli.engine.fit.likelihood import AnyDataset, Likelihood
 from gammapy_hli.engine.fit.map_compile import HALF_TURN, EvaluatorCache, is_full_turn
-from gammapy_hli.engine.fit.map_rounds import settle
+from gammapy_hli.engine.fit.map_rounds import goes_on, settle
 from gammapy_hli.engine.fit.minimum import FLAT, Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, minimize, refine, with_minos
 from gammapy_hli.engine.fit.second_start import default_start, is_doubtful
@@ -120,15 +120,17 @@ class _Problem:
 
         moving = bool(likelihood.rough.any())
         early_minos = () if moving else self.minos
-        minimum = minimize(likelihood, self.options, minos=early_minos)
+        minimum = minimize(likelihood, self.options, minos=early_minos, is_last=not moving)
         while minimum.status == FLAT:
             # a break between equal indices, or the index of a source without flux, counts once the others have moved
             moved = recompile(likelihood, minimum)
-            again = minimize(moved, self.options, minos=early_minos)
+            again = minimize(moved, self.options, minos=early_minos, is_last=not moving)
             if again.status == FLAT and not again.stat < minimum.stat - SMALL_GAIN:
                 break
             likelihood, minimum = moved, replace(again, n_evaluations=minimum.n_evaluations + again.n_evaluations)
         if moving:
+            if not goes_on(minimum):  # no fit follows: this was the last one
+                minimum = minimize(likelihood, self.options)
             likelihood, minimum = settle(likelihood, minimum, recompile, lambda last: refine(last, self.options))
             minimum = with_minos(likelihood, minimum, self.options, self.minos)
         return likelihood, minimum

@@ -45,7 +45,7 @@ def settle(
         return likelihood, minimum
     n_evaluations = minimum.n_evaluations
     for _ in range(MAX_ROUNDS):
-        if not (minimum.success or minimum.status == NOT_CONVERGED):
+        if not goes_on(minimum):
             break
         likelihood = recompile(likelihood, minimum)
         again = refine(likelihood)
@@ -66,6 +66,11 @@ def settle(
         )
         minimum = replace(minimum, status=NOT_CONVERGED, message=text)
     return likelihood, replace(minimum, n_evaluations=n_evaluations)
+
+
+def goes_on(minimum: Minimum) -> bool:
+    """Whether a fit with responses looked up at this minimum can follow."""
+    return minimum.success or minimum.status == NOT_CONVERGED
 
 
 def _largest_move(likelihood: Likelihood, before: Minimum, after: Minimum) -> float:

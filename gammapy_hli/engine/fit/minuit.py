@@ -100,7 +100,9 @@ class ScaledStatistic:
         return self._last[1:]
 
 
-def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, minos: Sequence[str] = ()) -> Minimum:
+def minimize(
+    likelihood: Likelihood, options: MinuitOptions | None = None, *, minos: Sequence[str] = (), is_last: bool = True
+) -> Minimum:
     """Best values of the free parameters, starting from those of the models.
 
     Never raises because a fit went wrong: see ``status`` and ``message`` of the result.
@@ -111,6 +113,8 @@ def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, mi
     options : MinuitOptions, optional
     minos : sequence of str
         Names of free parameters for which asymmetric errors are wanted; ``["all"]`` for every one.
+    is_last : bool
+        Whether the covariance is wanted as exactly as it can be had; not where another fit follows from here.
 
     Raises
     ------
@@ -134,7 +138,7 @@ def minimize(likelihood: Likelihood, options: MinuitOptions | None = None, *, mi
     else:
         is_valid = True
     theta, edm, is_sure = _finish(likelihood, near, flat)
-    found = judge(likelihood, is_valid or is_sure, theta, edm, flat, attempts)
+    found = judge(likelihood, is_valid or is_sure, theta, edm, flat, attempts, is_last)
     n_evaluations = function.n_evaluations + n_steps
     if wanted and found.success:
         found = replace(found, minos=_minos(function, found, wanted, options))

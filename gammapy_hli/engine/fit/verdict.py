@@ -90,14 +90,23 @@ def _near(theta: Array, bound: Array) -> NDArray[np.bool_]:
 
 
 def judge(
-    likelihood: Likelihood, is_valid: bool, theta: Array, edm: float, flat: NDArray[np.bool_], attempts: tuple[str, ...]
+    likelihood: Likelihood,
+    is_valid: bool,
+    theta: Array,
+    edm: float,
+    flat: NDArray[np.bool_],
+    attempts: tuple[str, ...],
+    is_last: bool = True,
 ) -> Minimum:
-    """Status and sentence for the point that was reached, with its covariance."""
+    """Status and sentence for the point that was reached, with its covariance.
+
+    Of a fit that another one will follow (``is_last`` false) the curvature to first order is enough.
+    """
     names = np.array(likelihood.free)
     stat, gradient = likelihood.stat_and_gradient(theta)
     at_limit = pushed_to_limit(likelihood, theta, gradient)
     theta = _snapped(likelihood, theta, at_limit)
-    hessian = likelihood.hessian(theta)
+    hessian = likelihood.hessian(theta) if is_last else likelihood.gauss_newton(theta)
     idle = _idle(likelihood, theta, hessian) if at_limit.any() else at_limit
     at_limit = at_limit | idle  # they are held too
     covariance, is_positive = covariance_of_hessian(hessian, flat | at_limit)
