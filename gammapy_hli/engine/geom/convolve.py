@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gammapy_hli.engine.geom.fourier import forward, inverse_part
+
 _KEPT = 4  # transforms of a kernel, for maps of different sizes
 
 
@@ -39,11 +41,9 @@ class Kernel:
 
     def transform(self, size: tuple[int, int], dtype: Any) -> NDArray[Any]:
         """Real FFT over the last two axes, padded with zeros to `size`, in the precision of `dtype`; kept."""
-        from scipy import fft  # late: convolution of maps only
-
         key = (size, np.dtype(dtype).str)
         if key not in self._transforms:
-            self._transforms[key] = fft.rfftn(self.data.astype(dtype, copy=False), size, axes=(-2, -1))
+            self._transforms[key] = forward(self.data.astype(dtype, copy=False), size)
             while len(self._transforms) > _KEPT:
                 self._transforms.popitem(last=False)
         self._transforms.move_to_end(key)
@@ -84,10 +84,9 @@ def fft_convolve_same(maps: ArrayLike, kernel: Kernel | ArrayLike) -> NDArray[An
     # half a kernel of zeros is enough: what wraps around falls into the part that is cut away
     rows, columns = (max(n + k // 2, k) for n, k in ((ny, ky), (nx, kx)))
     size = (fft.next_fast_len(rows, real=True), fft.next_fast_len(columns, real=True))
-    product = fft.rfftn(maps.astype(dtype, copy=False), size, axes=(-2, -1)) * kernel.transform(size, dtype)
-    full = fft.irfftn(product, size, axes=(-2, -1), overwrite_x=True)
+    product = forward(maps.astype(dtype, copy=False), size) * kernel.transform(size, dtype)
     top, left = (ky - 1) // 2, (kx - 1) // 2
-    return np.ascontiguousarray(full[..., top : top + ny, left : left + nx])
+    return np.ascontiguousarray(inverse_part(product, size, slice(top, top + ny), slice(left, left + nx)))
 
 
 def tophat_kernel(radius: float) -> NDArray[np.float64]:

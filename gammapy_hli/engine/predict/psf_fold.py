@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gammapy_hli.engine.geom.fourier import forward, inverse_part
+
 __all__ = ["PsfFolder"]
 
 Array = NDArray[np.float64]
 
-_KEPT = 2  # sets of transforms: a source at the edge of its box goes to and fro between two lengths
+_KEPT = 4  # sets of transforms: a source that moves or grows goes to and fro between a few lengths
+_NEGLIGIBLE = 1e-17  # of the highest pixel: below the rounding of any Fourier transform
 
 
 class PsfFolder:
@@ -55,30 +58,27 @@ class PsfFolder:
 
     def fold(self, image: Array) -> Array:
         """The image (ny, nx) folded with every kernel, (nt, ny, nx)."""
-        from scipy import fft  # late: point sources, and spectra, do without
-
-        rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+        size = np.abs(image)
+        is_seen = size > _NEGLIGIBLE * size.max(initial=0.0)
+        rows, columns = np.flatnonzero(is_seen.any(axis=1)), np.flatnonzero(is_seen.any(axis=0))
         if not len(rows):
             return np.zeros((len(self.kernels), *image.shape))
         length_y, half_y = _cyclic_length(rows[0], rows[-1], self.kernels.shape[1] // 2, image.shape[0])
         length_x, half_x = _cyclic_length(columns[0], columns[-1], self.kernels.shape[2] // 2, image.shape[1])
         transforms = self._transform(length_y, length_x, half_y, half_x)
-        spectrum = fft.rfft2(image, (length_y, length_x))
-        folded = fft.irfft2(transforms * spectrum, (length_y, length_x), overwrite_x=True)
-        return folded[:, : image.shape[0], : image.shape[1]]
+        spectrum = transforms * forward(image, (length_y, length_x))
+        return inverse_part(spectrum, (length_y, length_x), slice(image.shape[0]), slice(image.shape[1]))
 
     def _transform(self, length_y: int, length_x: int, half_y: int, half_x: int) -> NDArray[np.complex128]:
         """Transforms of the kernels with their centers at pixel 0, kept."""
         key = (length_y, length_x, half_y, half_x)
         found = self._transforms.get(key)
         if found is None:
-            from scipy import fft  # late: as above
-
             middle_y, middle_x = self.kernels.shape[1] // 2, self.kernels.shape[2] // 2
             part = self.kernels[:, middle_y - half_y : middle_y + half_y + 1, middle_x - half_x : middle_x + half_x + 1]
             padded = np.zeros((len(part), length_y, length_x))
             padded[:, : part.shape[1], : part.shape[2]] = part
-            found = fft.rfft2(np.roll(padded, (-half_y, -half_x), axis=(1, 2)))
+            found = forward(np.roll(padded, (-half_y, -half_x), axis=(1, 2)), (length_y, length_x))
             while len(self._transforms) >= _KEPT:
                 self._transforms.pop(next(iter(self._transforms)))
             self._transforms[key] = found
@@ -88,10 +88,10 @@ class PsfFolder:
 def _cyclic_length(first: int, last: int, half: int, n: int) -> tuple[int, int]:
     """Length of a cyclic fold in which nothing comes round into the image, and half size of the kernel that it takes.
 
-    `first` and `last` are the ends of what is not zero in `n` pixels. What is folded reaches from first - half to
+    `first` and `last` are the ends of what is seen in `n` pixels. What is folded reaches from first - half to
     last + half: below 0 it must come out at n or above, and nothing may reach the length itself.
     """
-    from scipy import fft  # late: as above
+    from scipy import fft  # late: point sources, and spectra, do without
 
     half = min(half, n - 1)
     length = max(n, n + half - int(first), int(last) + half + 1, 2 * half + 1)

@@ -80,6 +80,14 @@ def test_fold_is_that_of_scipy(place, size):
         np.testing.assert_allclose(plane, fftconvolve(image, kernel, mode="same"), atol=1e-10)
 
 
+def test_far_tails_come_round_into_nothing():
+    y, x = np.ogrid[-40:41, -40:41]
+    image = np.exp(-(x**2 + y**2) / 18.0)  # down to 1e-77
+    kernel = np.exp(-np.hypot(y, x)[20:61, 20:61] / 5.0)
+    found = PsfFolder(kernel[np.newaxis]).fold(image)[0]
+    np.testing.assert_allclose(found, fftconvolve(image, kernel, mode="same"), rtol=0, atol=1e-13 * found.max())
+
+
 def test_copies_of_the_kernel_are_the_fold_of_a_point():
     folder = PsfFolder(np.random.default_rng(2).random((3, 5, 5)))
     weights = [(0, 8, 0.25), (1, 8, 0.5), (9, 0, 0.2)]
