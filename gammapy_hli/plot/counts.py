@@ -68,9 +68,10 @@ def _draw_counts(ax: Axes, edges: np.ndarray, counts: np.ndarray, shown: np.ndar
     if not shown.any():
         return
     center = np.sqrt(edges[:-1] * edges[1:])
-    span = (center - edges[:-1])[shown], (edges[1:] - center)[shown]
     number = counts[shown]
-    errors = np.sqrt(number), np.where(number > 0, np.sqrt(number), 0.5)
+    span = [(center - edges[:-1])[shown].tolist(), (edges[1:] - center)[shown].tolist()]
+    errors = [np.sqrt(number).tolist(), np.where(number > 0, np.sqrt(number), 0.5).tolist()]
+    # lists: matplotlib 3.10 takes rows of arrays of one bin for numbers
     ax.errorbar(center[shown], number, errors, xerr=span, fmt="o", color=color, label=label, zorder=3, clip_on=True)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import AltAz, SkyCoord
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.engine.dl3.observations import Observations
 from gammapy_hli.engine.dl3.select import Selection, select
 from gammapy_hli.engine.dl3.store import DataStore
@@ -44,10 +45,11 @@ def expected(run, off, alignment):
         center = off.pointing.directional_offset_by(angle, run.pointing.separation(CRAB))
     else:
         here, there = (AltAz(obstime=each.tmid, location=each.location) for each in (run, off))
-        pointing = run.pointing.transform_to(here)
-        angle = pointing.position_angle(CRAB.transform_to(here))
-        moved = off.pointing.transform_to(there).directional_offset_by(angle, run.pointing.separation(CRAB))
-        center = SkyCoord(alt=moved.alt, az=moved.az, frame=there).icrs
+        with bundled_earth_rotation():
+            pointing = run.pointing.transform_to(here)
+            angle = pointing.position_angle(CRAB.transform_to(here))
+            moved = off.pointing.transform_to(there).directional_offset_by(angle, run.pointing.separation(CRAB))
+            center = SkyCoord(alt=moved.alt, az=moved.az, frame=there).icrs
     near = off.events.radec.separation(center) < RADIUS
     return int((near & (off.events.energy >= 0.5) & (off.events.energy < 50)).sum())
 

@@ -7,9 +7,9 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
-from astropy.utils import iers
 from numpy.typing import NDArray
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.leap_seconds import future_allowed
 
@@ -146,7 +146,6 @@ def barycentric(time: Time, position: SkyCoord, location: EarthLocation | None =
         Of the telescopes; None: the center of the Earth, wrong by up to 21 ms.
     """
     place = EarthLocation.from_geocentric(0, 0, 0, unit=u.m) if location is None else location
-    # the rotation of the Earth to a second is enough (1.5 us): nothing is fetched
-    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
+    with bundled_earth_rotation():
         delay = time.light_travel_time(position.icrs, kind="barycentric", location=place, ephemeris="builtin")
     return time.tdb + delay

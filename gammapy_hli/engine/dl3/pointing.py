@@ -8,6 +8,7 @@ import numpy as np
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.base.errors import InputError
 
 
@@ -60,7 +61,8 @@ def read_pointing(meta: Mapping[str, Any], where: str, time: Time | None = None)
         return SkyCoord(ra, dec, unit="deg", frame="icrs")
     alt, az = _numbers(meta, ("ALT_PNT", "AZ_PNT"), where, "OBS_MODE is DRIFT, so altitude and azimuth are needed")
     frame = AltAz(obstime=time, location=read_location(meta, where))
-    return SkyCoord(alt=alt * u.deg, az=az * u.deg, frame=frame).icrs
+    with bundled_earth_rotation():
+        return SkyCoord(alt=alt * u.deg, az=az * u.deg, frame=frame).icrs
 
 
 def read_zenith(meta: Mapping[str, Any]) -> float:

@@ -10,6 +10,7 @@ from astropy.coordinates import AltAz, SkyCoord
 from astropy.time import Time
 from astropy.units import Quantity
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.geom.axes import Axis
 from gammapy_hli.engine.geom.sphere import from_unit_vectors, icrs_radians, to_fov, to_unit_vectors
@@ -56,6 +57,7 @@ def _rate(
     return response.integrate(energy, fov_lon * u.rad, fov_lat * u.rad).to_value("s-1 sr-1")
 
 
+@bundled_earth_rotation()
 def _rotating_rate(response: Background, observation: Observation, geometry: WcsGeometry, energy: Axis) -> np.ndarray:
     """Mean over the time of the run of the rate of a field that is aligned with the horizon, by trapezoids."""
     times = rotation_times(observation.tstart, observation.ontime, observation.pointing, observation.location)
@@ -69,6 +71,7 @@ def _rotating_rate(response: Background, observation: Observation, geometry: Wcs
     return total
 
 
+@bundled_earth_rotation()
 def rotation_times(start: Time, ontime: Quantity, pointing: SkyCoord, location: EarthLocation) -> Time:
     """Times from start to start + ontime between which the field turns by at most 1 deg.
 

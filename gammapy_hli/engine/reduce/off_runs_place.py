@@ -6,15 +6,14 @@ at the middle of each run, for telescopes whose field of view rotates on the sky
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import AltAz, SkyCoord
-from astropy.utils import iers
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.engine.geom.mask import ExclusionMask
 from gammapy_hli.engine.geom.region import region_center, region_frame, region_mask
 from gammapy_hli.engine.geom.sphere import from_icrs, icrs_radians, offset_by, separation, to_fov, to_icrs
@@ -75,7 +74,7 @@ def zenith_angle(observation: Observation) -> float:
     InputError
         The header does not tell where the telescopes are.
     """
-    with _offline():
+    with bundled_earth_rotation():
         here = observation.pointing.transform_to(_horizon(observation))
         above = SkyCoord(alt=here.alt + STEP, az=here.az, frame=here.frame).icrs
         return float(observation.pointing.position_angle(above).rad)
@@ -83,7 +82,7 @@ def zenith_angle(observation: Observation) -> float:
 
 def horizon_fov(observation: Observation, lon: float, lat: float) -> tuple[np.ndarray, np.ndarray]:
     """Field-of-view coordinates [rad] of an icrs direction [rad], aligned with the horizon at the middle of a run."""
-    with _offline():
+    with bundled_earth_rotation():
         frame = _horizon(observation)
         here, there = (at.transform_to(frame) for at in (observation.pointing, SkyCoord(lon, lat, unit="rad")))
         return to_fov(there.az.rad, there.alt.rad, here.az.rad, here.alt.rad)
@@ -91,13 +90,6 @@ def horizon_fov(observation: Observation, lon: float, lat: float) -> tuple[np.nd
 
 def _horizon(observation: Observation) -> AltAz:
     return AltAz(obstime=observation.tmid, location=observation.location)
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """No tables of the rotation of the Earth are fetched: a second of time is 15 arcsec, nothing here."""
-    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
-        yield
 
 
 def misfit(

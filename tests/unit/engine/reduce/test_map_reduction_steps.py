@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.coordinates import AltAz, SkyCoord
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.geom.axes import Axis
@@ -204,7 +205,8 @@ def test_turning_background_grows_with_altitude(horizon_run, map_plan):
     found = make_map_background(horizon_run, geometry, map_plan.energy)[0] / geometry.solid_angle()
     frame = AltAz(obstime=horizon_run.tmid, location=horizon_run.location)
     lon, lat = geometry.icrs()
-    altitude = SkyCoord(lon, lat, unit="rad").transform_to(frame).alt.deg
+    with bundled_earth_rotation():
+        altitude = SkyCoord(lon, lat, unit="rad").transform_to(frame).alt.deg
     slope = np.polyfit(altitude.ravel(), np.log(found.ravel()), 1)[0]
     assert slope == pytest.approx(0.2, rel=0.02)
 

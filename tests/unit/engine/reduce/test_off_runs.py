@@ -9,6 +9,7 @@ from astropy.coordinates import AltAz, SkyCoord
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gammapy_hli.base.earth_rotation import bundled_earth_rotation
 from gammapy_hli.base.errors import ItemError
 from gammapy_hli.engine.dl3.events import EventList
 from gammapy_hli.engine.dl3.gti import DEFAULT_REFERENCE, Gti
@@ -75,12 +76,13 @@ def test_the_horizon_turns_the_field(make_run):
     turn = zenith_angle(two) - zenith_angle(one)
     place = place_region(CIRCLE, POINTING, ELSEWHERE, turn)
     frames = [AltAz(obstime=run.tmid, location=run.location) for run in (one, two)]
-    here = region_center(CIRCLE).transform_to(frames[0])
-    there = SkyCoord(*center_of(place), unit="rad").transform_to(frames[1])
-    angles = [
-        at.transform_to(frame).position_angle(position).deg
-        for at, frame, position in ((POINTING, frames[0], here), (ELSEWHERE, frames[1], there))
-    ]
+    with bundled_earth_rotation():
+        here = region_center(CIRCLE).transform_to(frames[0])
+        there = SkyCoord(*center_of(place), unit="rad").transform_to(frames[1])
+        angles = [
+            at.transform_to(frame).position_angle(position).deg
+            for at, frame, position in ((POINTING, frames[0], here), (ELSEWHERE, frames[1], there))
+        ]
     assert angles[0] == pytest.approx(angles[1], abs=0.01)
     assert abs(np.rad2deg(turn)) > 10
 
