@@ -56,10 +56,10 @@ def effective_yaml(
         lines.append(writer.noted(f"steps: {plain_text(list(steps))}", root.origin_of("steps")))
     sections = {step.partition("@")[0] for step in steps}
     for name, part in root.parts().items():
-        if "@" in name or (name in tools and name not in sections):
-            continue
-        lines += ["", *writer.part(name, part, 0, own=False)]
-    for name in steps:
+        is_other = name in tools and name not in sections  # of a step that does not run: what was set, for later
+        written = [] if "@" in name else writer.part(name, part, 0, own=is_other)
+        lines += ["", *written] if written else []
+    for name in (*steps, *(name for name in root.parts() if name not in steps)):
         if "@" in name:
             labelled = writer.part(step_name(type(root), name), root.make_labelled(name), 0, own=True)
             lines += ["", *labelled] if labelled else []
@@ -103,8 +103,18 @@ class _Writer:
                 below = part.child(name)
                 if below is None:
                     yield self.noted(f"{'  ' * depth}{name}: null", part.origin_of(name))
+                elif member.is_optional:
+                    yield from self.optional(part, name, depth, own)
                 else:
                     yield from self.part(name, below, depth, own)
+
+    def optional(self, part: Any, name: str, depth: int, own: bool) -> Iterator[str]:
+        """A section that need not be there: that it is says something, even where nothing in it was set."""
+        inside = self.part(name, part.child(name), depth, own)[1:]
+        if inside or part.is_own(name):
+            head = f"{'  ' * depth}{name}:" if inside else f"{'  ' * depth}{name}: {{}}"
+            yield self.noted(head, part.origin_of(name))
+        yield from inside
 
     def option(self, component: Component, name: str, depth: int) -> list[str]:
         option = component.members()[name]
