@@ -23,11 +23,12 @@ from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.inputs import missing_inputs, named_files
 from gammapy_hli.core.records import option_places, option_texts
 from gammapy_hli.core.resolve import check_tree, resolve
-from gammapy_hli.core.saved import without_defaults
-from gammapy_hli.core.sources import EntrySource, FileSource, PythonSource, Reader, Source
+from gammapy_hli.core.saved import saved_sources
+from gammapy_hli.core.sources import FileSource, PythonSource, Source
 from gammapy_hli.core.traits import List, Str
 from gammapy_hli.run.chain_runner import ChainResult, chain_status, plan_chain, run_chain
 from gammapy_hli.run.context import RunContext
+from gammapy_hli.run.given import give_product, given_steps
 from gammapy_hli.run.outdir import CONFIG_FILE
 from gammapy_hli.run.plan import Plan, StepStatus
 from gammapy_hli.run.products import Memory, ProductStore
@@ -270,7 +271,7 @@ class Analysis(Component):
 
     def status(self) -> list[StepStatus]:
         """State of every step."""
-        return chain_status(self.run_steps(), outdir=self._outdir(), memory=self._memory)
+        return chain_status(self.run_steps(), outdir=self._outdir(), memory=self._memory, given=self._given)
 
     # -- products ------------------------------------------------------------------------------------------------
 
@@ -389,14 +390,20 @@ class Analysis(Component):
         """
         folder = cls().general.outdir if folder is None else folder
         path = FilePath(folder) / CONFIG_FILE
-        place = {"general": {"outdir": os.fspath(folder)}}
-        session = cls(path, place)
-        as_set = cls(*(EntrySource(without_defaults(layer)) for layer in Reader().read([FileSource(path)])), place)
-        if as_set.to_plain() == session.to_plain():
-            session = as_set
-        manifests = ProductStore(session.run_steps(), folder).manifests()
-        session._given = {name for name, found in manifests.items() if found is not None and found.status == "given"}
+        session = cls(*saved_sources(cls, path), {"general": {"outdir": os.fspath(folder)}})
+        session.take_given()
         return session
+
+    def take_given(self, but: Collection[str] = ()) -> None:
+        """Products in the outdir that were set in Python are part of the session, as after `read`.
+
+        Parameters
+        ----------
+        but : names of steps, with or without label
+            Those that are made from their options all the same.
+        """
+        names = [name for name in steps_of(self) if not {name, name.partition("@")[0]} & set(but)]
+        self._given = given_steps(self._outdir(), names)
 
     # -- parts for those who drive it ------------------------------------------------------------------------------
 
@@ -414,7 +421,7 @@ class Analysis(Component):
     def check_ready(self, steps: Collection[str] | None = None) -> None:
         """ConfigError with everything that keeps the steps (by default all) from running."""
         problems, _ = check_tree(self, complete=True)
-        errors = [problem for problem in problems if problem.severity == "error" and not self._is_given(problem)]
+        errors = [problem for problem in problems if problem.severity == "error" and not self.has_given(problem)]
         errors = [problem for problem in errors if concerns(problem, steps)]
         if not errors:
             errors = list(self._unknown_sources(read_files=True))
@@ -481,7 +488,8 @@ class Analysis(Component):
     def _outdir(self) -> FilePath | None:
         return self.general.outdir if self.general.store else None
 
-    def _is_given(self, problem: Problem) -> bool:
+    def has_given(self, problem: Problem) -> bool:
+        """Whether a problem is that a step lacks options of which the product was set in Python."""
         return problem.code == "missing" and problem.path.split(".")[0] in self._given
 
     def _step_name(self, section: str, label: str) -> str:
@@ -550,9 +558,9 @@ class Analysis(Component):
 
     def _give(self, step: str, product: Any) -> Self:
         self._add_step(step)
-        steps = self.run_steps()
-        store = ProductStore(steps, self._outdir(), self._memory)
-        store.give(next(each for each in steps if each.name == step), product)
+        outdir = self._outdir()
+        text = None if outdir is None else effective_yaml(self, outdir)
+        give_product(self.run_steps(), step, product, outdir=outdir, memory=self._memory, config_text=text)
         self._given.add(step)
         return self
 

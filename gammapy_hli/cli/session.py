@@ -11,9 +11,10 @@ from gammapy_hli.base.errors import COMMAND_LINE, ConfigError, InputError, Probl
 from gammapy_hli.base.near_path import near_path
 from gammapy_hli.base.suggest import suggest
 from gammapy_hli.cli.arguments import Arguments, OptionWords, UsageError
-from gammapy_hli.core.chain import steps_of
+from gammapy_hli.core.chain import step_name, steps_of
 from gammapy_hli.core.inputs import named_paths
 from gammapy_hli.core.resolve import Resolved, resolve
+from gammapy_hli.core.saved import saved_sources
 from gammapy_hli.core.scalar_traits import Bool
 from gammapy_hli.core.sources import CommandLine, FileSource, Source
 from gammapy_hli.core.walk import walk
@@ -40,14 +41,17 @@ def resolve_session(arguments: Arguments, prefix: str = "", *, complete: bool = 
         for name, path in _SHORT_CUTS.items()
         if (value := getattr(flags, name, None)) is not None
     ]
-    files = _files(flags.config, options)
-    sources: list[Source] = [FileSource(path) for path in files]
+    sources = _sources(flags.config, options)
     resolved = resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
     steps = steps_of(resolved.root)
     if prefix and prefix not in steps:
         options.append(("steps", (*steps, prefix), "label"))
         resolved = resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
-    return replace(resolved, problems=tuple(_with_flags(problem, arguments.known) for problem in resolved.problems))
+    if not flags.config and all(problem.code == "missing" for problem in resolved.problems):
+        # the session of a folder goes on, with the products that were set in Python
+        resolved.root.take_given(but={step_name(Analysis, path.partition(".")[0]) for path, _, _ in options})
+    problems = (problem for problem in resolved.problems if not resolved.root.has_given(problem))
+    return replace(resolved, problems=tuple(_with_flags(problem, arguments.known) for problem in problems))
 
 
 def _with_flags(problem: Problem, flags: Sequence[str]) -> Problem:
@@ -85,8 +89,8 @@ def _placed(option: OptionWords, prefix: str) -> OptionWords:
     return f"{prefix}.{path}", words, typed
 
 
-def _files(given: Sequence[str], options: Sequence[OptionWords]) -> list[str]:
-    """The configuration files: those given, or that of the session in the outdir."""
+def _sources(given: Sequence[str], options: Sequence[OptionWords]) -> list[Source]:
+    """The configuration files: those given, or that of the session in the outdir, with its defaults as such."""
     missing = [
         Problem("file-missing", "", "there is no such file", file=path, hint=near_path(path))
         for path in given
@@ -95,11 +99,11 @@ def _files(given: Sequence[str], options: Sequence[OptionWords]) -> list[str]:
     if missing:
         raise ConfigError(missing)
     if given:
-        return list(given)
+        return [FileSource(path) for path in given]
     outdirs = [words[-1] for path, words, _ in options if path == "general.outdir" and words]
     saved = Path(outdirs[-1] if outdirs else Analysis().general.stored("outdir")) / CONFIG_FILE
     if saved.is_file():
-        return [str(saved)]
+        return saved_sources(Analysis, saved)
     if any(path.partition(".")[0] != "general" for path, _, _ in options):
         return []
     raise UsageError(

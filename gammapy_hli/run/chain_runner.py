@@ -21,7 +21,17 @@ from gammapy_hli.run.execution import StepExecution
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.logs import logs_in_file
 from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config, writing
-from gammapy_hli.run.plan import Decision, Plan, StepStatus, is_forced, make_plan, product_changes, reasons_to_run
+from gammapy_hli.run.plan import (
+    SET_IN_PYTHON,
+    Decision,
+    Plan,
+    StepStatus,
+    is_forced,
+    make_plan,
+    product_changes,
+    reasons_to_run,
+    taken_as_it_is,
+)
 from gammapy_hli.run.products import Memory, ProductStore
 from gammapy_hli.run.session_records import records_at_end
 from gammapy_hli.run.signals import termination_raises
@@ -157,15 +167,22 @@ def plan_chain(
 
 
 def chain_status(
-    steps: Sequence[Step], *, outdir: str | os.PathLike[str] | None = None, memory: Memory | None = None
+    steps: Sequence[Step],
+    *,
+    outdir: str | os.PathLike[str] | None = None,
+    memory: Memory | None = None,
+    given: Collection[str] = (),
 ) -> list[StepStatus]:
-    """State of each step, with the reason why it is out of date."""
+    """State of each step, with the reason why it is out of date; products of `given` count as they are."""
     store = ProductStore(steps, outdir, memory)
+    wish = Wish(given=given)
     states = []
-    for decision in _plan(store, Wish(), {step.name for step in steps}).decisions:
+    for decision in _plan(store, wish, wish.allowed(steps)).decisions:
         manifest = store.manifest(decision.step)
         if manifest is None:
             states.append(StepStatus(decision.step, "never run", decision.reason))
+        elif decision.action == "use":
+            states.append(StepStatus(decision.step, SET_IN_PYTHON, decision.reason, manifest.end, manifest.flags))
         elif decision.action == "skip":
             states.append(StepStatus(decision.step, "up to date", decision.reason, manifest.end, manifest.flags))
         else:
@@ -214,7 +231,7 @@ class _Runner:
     def take(self, step: Step, execution: StepExecution) -> None:
         """Run or skip one step; the decision is made anew, as the steps before it have run by now."""
         if step.name not in self.allowed:
-            self.decisions.append(Decision(step.name, "use", ("not asked for",)))
+            self.decisions.append(taken_as_it_is(step, self.store.manifest(step.name)))
             return
         reasons = reasons_to_run(
             step,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.run.hashing import FileHasher
@@ -12,6 +12,7 @@ from gammapy_hli.run.manifest import ABSENT, FileRecord, Manifest
 from gammapy_hli.run.step import Option, Step, absolute_files, input_places
 
 UP_TO_DATE = "up to date"
+SET_IN_PYTHON: Final = "set in Python"
 _MAX_REASONS = 3
 _MOST_TEXT = 60
 
@@ -46,7 +47,7 @@ class Decision:
     ----------
     step : str
     action : {"run", "skip", "use"}
-        "use": the step is not asked for, its product is taken as it is on disk.
+        "use": the step is not asked for, or its product was set in Python: it is taken as it is.
     reasons : tuple of str
         All reasons; ``reason`` is the first few in one text.
     """
@@ -89,10 +90,10 @@ class Plan(Summary):
 
 @dataclass(frozen=True)
 class StepStatus:
-    """The state of one step: ``up to date``, ``out of date`` or ``never run``, why, when it ended, its flags."""
+    """The state of one step: ``up to date``, ``out of date``, ``set in Python``, ``never run``; why, when, flags."""
 
     step: str
-    state: Literal["up to date", "out of date", "never run"]
+    state: Literal["up to date", "out of date", "set in Python", "never run"]
     reason: str
     ended: str = ""
     flags: tuple[str, ...] = ()
@@ -131,7 +132,7 @@ def make_plan(
     running: set[str] = set()
     for step in steps:
         if only is not None and step.name not in only:
-            decisions.append(Decision(step.name, "use", ("not asked for",)))
+            decisions.append(taken_as_it_is(step, manifests.get(step.name)))
             continue
         reasons = reasons_to_run(
             step,
@@ -148,6 +149,12 @@ def make_plan(
         else:
             decisions.append(Decision(step.name, "skip"))
     return Plan(tuple(decisions))
+
+
+def taken_as_it_is(step: Step, manifest: Manifest | None) -> Decision:
+    """The decision about a step that is not to run."""
+    is_given = manifest is not None and manifest.status == "given"
+    return Decision(step.name, "use", (SET_IN_PYTHON if is_given else "not asked for",))
 
 
 def is_forced(step: Step, force: bool | Collection[str]) -> bool:
@@ -175,7 +182,7 @@ def reasons_to_run(
     if manifest is None:
         return [*reasons, "never run"]
     if manifest.status == "given":
-        reasons.append("its product was set in Python")
+        reasons.append(f"its product was {SET_IN_PYTHON}")
     if manifest.recipe_version != step.recipe_version:
         reasons.append(f"recipe version {manifest.recipe_version} -> {step.recipe_version}")
     moves = Moves.between(manifest.places, places or {})

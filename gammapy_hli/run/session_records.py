@@ -51,13 +51,10 @@ def write_records(store: ProductStore, config_text: str | None) -> None:
 def current_manifests(store: ProductStore) -> list[Manifest]:
     """Records of the steps that are up to date or given, in order; products are not read again for this."""
     manifests = store.manifests()
-    plan = make_plan(list(store.steps.values()), manifests, None, store.hasher)
-    up_to_date = {decision.step for decision in plan.decisions if decision.action == "skip"}
-    return [
-        manifest
-        for name, manifest in manifests.items()
-        if manifest is not None and (name in up_to_date or manifest.status == "given")
-    ]
+    given = {name for name, manifest in manifests.items() if manifest is not None and manifest.status == "given"}
+    plan = make_plan(list(store.steps.values()), manifests, None, store.hasher, only=set(manifests) - given)
+    current = {decision.step for decision in plan.decisions if decision.action == "skip"} | given
+    return [manifest for name, manifest in manifests.items() if manifest is not None and name in current]
 
 
 def _write_if_new(path: Path, text: str) -> None:

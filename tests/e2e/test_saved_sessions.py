@@ -1,6 +1,7 @@
 """A session in any state is written and read back: same numbers to the last bit, same words, and it goes on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,54 @@ def test_model_made_in_python_survives(session):
     assert restored.fit_result.stat == session.fit_result.stat
     assert restored.run("fit").result.executed == ()
     assert restored.spectral_points().source == "crab"
+
+
+def test_command_line_takes_the_model_that_was_made_in_python(session, hli, products):
+    models = parse_short({"crab": {"spectral": {**CRAB["crab"]["spectral"], "index": 2.2}}})
+    session.run("reduction")
+    session.set_models(models).optimise()
+    assert json.loads(session.write("saved").joinpath("summary.json").read_text())["fit"]["success"]
+    assert [str(state).split(" (")[0] for state in session.status()[2:4]] == ["model: set in Python", "fit: up to date"]
+    planned = hli("plan", "--outdir", "saved").out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in planned[:4]][2:] == ["use   set in Python", "skip  up to date"]
+    before = products("saved/model")
+    assert hli("run", "--outdir", "saved", "-q").code == 0
+    assert products("saved/model") == before
+    assert Analysis.read("saved").models.parameters["crab.spectral.index"].value == 2.2
+    index = "--model.sources.crab.spectral.index"
+    assert "its product was set in Python" in hli("plan", "--outdir", "saved", index, "2.5").out
+
+
+def test_model_made_in_python_needs_no_other(session, hli):
+    models = parse_short(CRAB)
+    options = {**session.to_plain(only_set=True), "model": {}, "steps": ["selection", "reduction", "model", "fit"]}
+    for name in ("flux_points", "light_curve", "fit@stacked"):
+        del options[name]
+    Analysis(options, {"general": {"store": True, "outdir": "other"}}).set_models(models)  # the first of all calls
+    assert hli("plan", "--outdir", "other").code == 0
+    assert hli("optimise", "--outdir", "other", "-q").code == 0
+    assert Analysis.read("other").fit_result.success
+
+
+def test_page_does_not_depend_on_who_goes_on(session, hli, products):
+    session.steps = [*session.steps, "report"]
+    session.run("fit").write("here")
+    shutil.copytree("here", "there")
+    Analysis.read("here").run()
+    assert hli("run", "--outdir", "there", "-q").code == 0
+    assert products("here") == products("there")
+    assert "tolerance: 0.1  # default" in Path("there/config.yaml").read_text()
+
+
+def test_options_of_steps_that_do_not_run_and_of_empty_sections_are_kept(session):
+    more = {"fit@other": {"stack": True}, "light_curve@lomb": {"periodogram": {}}, "light_curve.intervals": "nights"}
+    more["steps"] = ["selection", "reduction", "model", "fit", "light_curve@lomb"]
+    session = Analysis(session.to_plain(only_set=True), more)
+    session.write("saved")
+    restored = Analysis.read("saved")
+    before, after = session.to_plain(only_set=True), restored.to_plain(only_set=True)
+    assert {**after, "general": None} == {**before, "general": None}
+    assert restored["light_curve@lomb"].periodogram is not None
 
 
 def test_options_that_were_changed_since_are_out_of_date_in_both(session):
