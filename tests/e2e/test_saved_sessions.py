@@ -271,7 +271,7 @@ def test_maps_survive(simulated_store, tmp_path, monkeypatch, products):
                 "crab": {**CRAB["crab"], "spatial": {"type": "point", "lon_0": "83.633 deg", "lat_0": "22.0145 deg"}}
             }
         },
-        "maps": {"products": ["excess", "significance", "residual"]},
+        "maps": {"products": ["excess", "significance", "residual", "peaks"]},
     }
     session = Analysis(options).run()
     session.write("saved")
@@ -279,6 +279,7 @@ def test_maps_survive(simulated_store, tmp_path, monkeypatch, products):
     assert restored.plan().to_run == ()
     first, second = session.product_of("maps"), restored.product_of("maps")
     assert list(first.maps) == list(second.maps)
+    assert second.peaks.meta == first.peaks.meta
     for name in first.maps:
         np.testing.assert_array_equal(first.maps[name].data, second.maps[name].data, err_msg=name)
     np.testing.assert_array_equal(session.fit_result.covariance, restored.fit_result.covariance)

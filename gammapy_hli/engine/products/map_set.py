@@ -12,6 +12,7 @@ from astropy.table import QTable, Table
 
 from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.file_record import without_record
 from gammapy_hli.base.names import check_name
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
@@ -150,6 +151,8 @@ def _read_peaks(path: Path) -> Table | None:
     if not path.is_file():
         return None
     try:
-        return QTable.read(path, format="ascii.ecsv")
+        peaks = QTable.read(path, format="ascii.ecsv")
     except Exception as error:  # astropy raises many kinds
         raise InputError(f"{path}: cannot be read ({error}); run the maps step again") from None
+    peaks.meta = without_record(peaks.meta)
+    return peaks
