@@ -1,6 +1,7 @@
 """The options that affect a result, as canonical text with their origin: what keys and manifests are made of."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -29,7 +30,17 @@ def option_texts(component: Component) -> dict[str, tuple[str, str, bool, str]]:
             is_path = next(paths_in(option, stored), None) is not None
             text, value = canonical_text(option, stored, origin), value_text(option, stored, origin)
             found[join(part.dotted_path, name)] = (text, str(origin), is_path, value if value != text else "")
+    found |= {path: ("{}", str(origin), False, "") for path, origin in _bare_sections(component)}
     return found
+
+
+def _bare_sections(component: Component) -> Iterator[tuple[str, Origin]]:
+    """Optional sections that are there with nothing set in them: that they are is all that tells them from null."""
+    for part in component.components(in_force=True):
+        for name, below in part.parts().items():
+            is_optional = name in part.members() and part.members()[name].is_optional and name not in part._unused()
+            if is_optional and all(each.origin_of(which).kind == "default" for each, which in options(below)):
+                yield join(part.dotted_path, name), part.origin_of(name)
 
 
 def option_places(component: Component) -> dict[str, str]:

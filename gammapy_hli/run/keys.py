@@ -135,11 +135,15 @@ def step_key(recipe: str, file_hashes: Iterable[str], item_keys: Iterable[str], 
 
 
 def option_texts(options: Mapping[str, Option | str]) -> dict[str, str]:
-    """Canonical texts of the options that affect the result, by the path below the section."""
+    """Canonical texts of the options that affect the result, by the path below the section.
+
+    A section that is there with nothing set in it has the key of one in which the defaults were written out.
+    """
+    sections = {path.rpartition(".")[0] for path in options}
     return {
         path.partition(".")[2] or path: option.text if isinstance(option, Option) else option
         for path, option in options.items()
-        if affects_result(path)
+        if affects_result(path) and path not in sections
     }
 
 

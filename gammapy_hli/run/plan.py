@@ -1,7 +1,7 @@
 """The plan of a chain: for each step run or skip, and why, in words."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -208,14 +208,19 @@ def option_changes(
     for path, option in now.items():
         old = before.get(path)
         if old is None:
-            if option.origin != "default":
+            if option.origin != "default" and not _is_section(path, before):
                 changes.append(f"{path} set to {option.text}{_where(option)}")
         elif old.text != option.text and path not in leave_out:
             changes.append(f"{path} changed {_difference(old, option)}{_where(option)}")
     for path, old in before.items():
-        if path not in now and old.origin != "default":
+        if path not in now and old.origin != "default" and not _is_section(path, now):
             changes.append(f"{path} no longer set (was {_cut(old)})")
     return changes
+
+
+def _is_section(path: str, options: Iterable[str]) -> bool:
+    """Whether options stand below a path: what tells an empty section from null says nothing there."""
+    return any(other.startswith(f"{path}.") for other in options)
 
 
 def product_changes(manifest: Manifest, folder: Path, hasher: FileHasher) -> list[str]:

@@ -264,3 +264,22 @@ def test_sums_of_groups_of_maps_go_on_where_the_groups_are_the_same(place, hli, 
     assert reduced_names.taken() == ["1", "2", "3"]
     assert hli(*RUN, "--outdir", "new").code == 0
     assert products("out") == products("new")
+
+
+def test_empty_section_is_not_null(place, hli, products):
+    """A section that is null by default, {} for its defaults, changes the product: the step runs."""
+    text = (place / "sim.yaml").read_text().replace("flux_points]", "light_curve]")
+    sections = {"plain": "null", "empty": "{}", "full": "{samples_per_peak: 5}"}
+    for name, section in sections.items():
+        Path(f"{name}.yaml").write_text(f"{text}light_curve: {{periodogram: {section}}}\n")
+    assert hli("run", "-c", "plain.yaml", "-q").code == 0
+    before = products("out")
+    assert "light_curve.periodogram set to {} (empty.yaml" in hli("plan", "-c", "empty.yaml").out
+    assert hli("run", "-c", "empty.yaml", "-q").code == 0
+    for name in ("empty", "full"):
+        assert hli("run", "-c", f"{name}.yaml", "--outdir", name, "-q").code == 0
+        assert products(name) == products("out") != before
+        assert " run " not in hli("plan", "-c", f"{name}.yaml").out
+    assert "light_curve.periodogram no longer set (was {})" in hli("plan", "-c", "plain.yaml").out
+    assert hli("run", "-c", "plain.yaml", "-q").code == 0
+    assert products("out") == before
