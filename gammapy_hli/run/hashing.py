@@ -1,4 +1,4 @@
-"""Hashes: sha256 of files, with a cache by path, size and time, and of plain documents in a canonical form."""
+"""Hashes: sha256 of files, with a cache by path, size and times, and of plain documents in a canonical form."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from typing import Any
 from gammapy_hli.base.atomic_write import plain_json, write_json
 
 _BLOCK = 1 << 20
+_PARTS = 4  # of an entry: size, times of content and of record, hash
 _SETTLED_NS = 2_000_000_000  # a file younger than this may change again without a change of its time stamp
 
 
@@ -33,7 +34,10 @@ def file_hash(path: str | os.PathLike[str]) -> str:
 
 
 class FileHasher:
-    """sha256 of files; a file whose path, size and time are unchanged is not read again.
+    """sha256 of files; a file whose path, size and times are unchanged is not read again.
+
+    The times are that of its content and that of its record in the file system, which programs that copy or unpack
+    files cannot set back: another file of the same size and age is noticed.
 
     Parameters
     ----------
@@ -64,12 +68,13 @@ class FileHasher:
             return document_hash({name: self.sha256(file) for name, file in files_below(absolute).items()})
         status = os.stat(absolute)
         entry = self._known.get(absolute)
-        if entry is not None and entry[:2] == [status.st_size, status.st_mtime_ns]:
-            return str(entry[2])
+        state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        if entry is not None and entry[:-1] == state:
+            return str(entry[-1])
         now = time.time_ns()
         found = file_hash(absolute)
         if now - status.st_mtime_ns > _SETTLED_NS:
-            self._known[absolute] = [status.st_size, status.st_mtime_ns, found]
+            self._known[absolute] = [*state, found]
             self._changed = True
         return found
 
@@ -85,7 +90,7 @@ class FileHasher:
             return {}
         try:
             found = json.loads(self.cache.read_text(encoding="utf-8"))
-            return {str(path): list(entry) for path, entry in found.items() if len(entry) == 3}
+            return {str(path): list(entry) for path, entry in found.items() if len(entry) == _PARTS}
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
 

@@ -60,6 +60,20 @@ def test_young_files_are_read_again(tmp_path):
     assert hasher.sha256(data) != first
 
 
+def test_other_file_of_the_same_size_and_age_is_noticed(tmp_path):
+    data, cache = tmp_path / "a", tmp_path / "cache.json"
+    data.write_bytes(b"abc")
+    age(data)
+    hasher = FileHasher(cache)
+    first, status = hasher.sha256(data), data.stat()
+    hasher.save()
+    time.sleep(0.05)  # the clock of some file systems ticks slowly
+    (tmp_path / "b").write_bytes(b"abd")
+    os.utime(tmp_path / "b", ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.replace(tmp_path / "b", data)
+    assert FileHasher(cache).sha256(data) != first
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "\xff"])
 def test_broken_cache_is_begun_anew(tmp_path, text):
     (tmp_path / "cache.json").write_text(text, encoding="latin-1")
