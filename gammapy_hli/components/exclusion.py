@@ -1,6 +1,7 @@
 """Sky that is kept out of the background estimate."""
 
 from collections.abc import Iterable
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from gammapy_hli.base.errors import ConfigError, InputError, Problem
@@ -79,6 +80,12 @@ class Exclusion(Component):
         except InputError as error:
             name = "sources" if self.sources else "models"
             raise ConfigError(self.problem(name, f"{self.models}: {error}", code="sources")) from None
+
+    def input_files(self) -> list[FilePath]:
+        """Maps of sources, which the models file only names."""
+        from gammapy_hli.engine.models.models_yaml import read_models  # late: loads numpy and astropy
+
+        return [] if self.models is None else read_models(self.models).template_files()
 
     def all_regions(self) -> "list[SkyRegion]":
         """The regions that are named, and those of the sources."""

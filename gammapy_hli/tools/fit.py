@@ -76,8 +76,8 @@ class FitTool(Tool):
                 )
 
     def input_files(self, models: Any, **inputs: Any) -> list[FilePath]:
-        """The maps that models are made of."""
-        return list(models.template_files())
+        """The maps that models are made of, and tables that their file names."""
+        return [*models.template_files(), *models.table_files()]
 
     def check_inputs(self) -> None:
         """Parameters that minos names must be free; looked at before any step runs."""

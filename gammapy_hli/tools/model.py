@@ -36,8 +36,7 @@ class ModelTool(Tool):
 
     def input_files(self, **inputs: Any) -> list[FilePath]:
         """The models file, and tables that spectra name."""
-        spectra = [model.spectral for model in self.written_models() if model.spectral is not None]
-        files = [path for spectral in spectra for path in spectral.files]
+        files = self.written_models().table_files()
         return list(dict.fromkeys([*files, *([self.file] if self.file is not None else [])]))
 
     def check_inputs(self) -> None:

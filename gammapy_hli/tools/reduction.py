@@ -88,8 +88,9 @@ class ReductionTool(Tool):
         yield from reduction_problems(self)
 
     def input_files(self, observations: Any) -> list[FilePath]:
-        """Files of all selected runs, and of those that their background is taken from."""
+        """Files of all selected runs, of those that their background is taken from, and maps of excluded sources."""
         paths = [path for observation in observations for path in observation.source.files]
+        paths += self.background.exclusion.input_files()
         chosen = self.background.chosen("method")
         if chosen is not None and chosen.uses_other_runs:
             background = self._for_runs(self.spectrum_plan(), observations).background

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 import gammapy_hli.tools.kept_sum
 import gammapy_hli.tools.reduction
@@ -264,6 +266,48 @@ def test_sums_of_groups_of_maps_go_on_where_the_groups_are_the_same(place, hli, 
     assert reduced_names.taken() == ["1", "2", "3"]
     assert hli(*RUN, "--outdir", "new").code == 0
     assert products("out") == products("new")
+
+
+TABLE = """\
+# %ECSV 1.0
+# ---
+# datatype: [{{name: energy, unit: TeV, datatype: float64}}, {{name: dnde, unit: cm-2 s-1 TeV-1, datatype: float64}}]
+energy dnde
+0.01 {}
+100 3e-16
+"""
+TABLE_TIMES_NORM = (
+    "{type: compound, operator: mul, model1: {type: template, filename: table.ecsv}, model2: {type: pl-norm}}"
+)
+
+
+def test_table_of_a_spectrum_with_other_numbers_is_seen(place, hli):
+    Path("table.ecsv").write_text(TABLE.format(3e-6))
+    text = (place / "sim.yaml").read_text().replace(", fit, flux_points]", "]").partition("      spectral: ")[0]
+    Path("sim.yaml").write_text(f"{text}      spectral: {TABLE_TIMES_NORM}\n")
+    assert hli("run", "-c", "sim.yaml", "-q").code == 0
+    Path("table.ecsv").write_text(TABLE.format(4e-6))
+    assert "table.ecsv has changed" in hli("plan", "-c", "sim.yaml").out
+
+
+def test_map_of_an_excluded_source_with_another_width_is_seen(place, hli, reduced_names):
+    write_template(Path("map.fits"), 4)
+    Path("excluded.yaml").write_text(
+        "components:\n- name: cloud\n  type: SkyModel\n  spectral: {type: PowerLawSpectralModel}\n"
+        "  spatial: {type: TemplateSpatialModel, filename: map.fits}\n"
+    )
+    Path("sim.yaml").write_text(MAP_CONFIG.replace("method: fov", "method: fov, exclusion: {models: excluded.yaml}"))
+    assert hli(*RUN).code == 0
+    write_template(Path("map.fits"), 10)
+    assert "map.fits has changed" in hli("plan", "-c", "sim.yaml").out
+
+
+def write_template(path, n_pixels):
+    """A square map of an even brightness around a place beside the source."""
+    center = (n_pixels + 1) / 2
+    cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "BUNIT": "sr-1"}
+    cards |= {"CRVAL1": 84.2, "CRVAL2": 22.5, "CRPIX1": center, "CRPIX2": center, "CDELT1": -0.05, "CDELT2": 0.05}
+    fits.PrimaryHDU(np.ones((n_pixels, n_pixels)), fits.Header(cards)).writeto(path, overwrite=True)
 
 
 def test_empty_section_is_not_null(place, hli, products):

@@ -249,6 +249,11 @@ class Models(Summary, Sequence[AnyModel]):
         ]
         return [Path(os.path.expandvars(os.path.expanduser(str(name)))) for name in names if name is not None]
 
+    def table_files(self) -> list[Path]:
+        """Files of the tables that spectra were read from."""
+        spectra = [model.spectral for model in self if model.spectral is not None]
+        return list(dict.fromkeys(path for spectral in spectra for path in spectral.files))
+
     def read_templates(self) -> None:
         """Read the maps that models are made of, which are then kept; InputError where one is none."""
         for model in self._with_template():

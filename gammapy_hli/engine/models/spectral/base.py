@@ -171,7 +171,7 @@ class SpectralModel(Summary):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Files that the values depend on and that files of the model only name."""
+        """Files that the values were read from."""
         nested = (value for value in self.options.values() if isinstance(value, SpectralModel))
         return tuple(path for model in nested for path in model.files)
 

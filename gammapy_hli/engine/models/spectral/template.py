@@ -1,6 +1,7 @@
 """A spectrum from a table."""
 
 import os
+from pathlib import Path
 from typing import Any, Self
 
 import astropy.units as u
@@ -36,6 +37,7 @@ class TemplateSpectralModel(SpectralModel):
     _unit: str
     _log_nodes: FloatArray
     _log_values: FloatArray
+    _file: Path | None = None
 
     def __init__(self, energy: u.Quantity, values: u.Quantity):
         energy, values = u.Quantity(energy), u.Quantity(values)
@@ -64,7 +66,9 @@ class TemplateSpectralModel(SpectralModel):
     def build(cls, options: dict[str, Any]) -> Self:
         """The model from the options of a file."""
         if options.get("filename") is not None:
-            return cls(*read_template(options["filename"]))
+            model = cls(*read_template(options["filename"]))
+            model.__dict__["_file"] = Path(os.path.expandvars(os.path.expanduser(os.fspath(options["filename"]))))
+            return model
         missing = [name for name in ("energy", "values") if options.get(name) is None]
         if missing:
             raise InputError(f"{cls.__name__}: no {' and no '.join(missing)}; give filename, or energy and values")
@@ -80,6 +84,11 @@ class TemplateSpectralModel(SpectralModel):
         """The table, as it stands in files: written out whole, so that the file needs no other."""
         pairs = (("energy", self.energy), ("values", self.template_values))
         return {name: {"data": value.value.tolist(), "unit": str(value.unit)} for name, value in pairs}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file that the table was read from."""
+        return (self._file,) if self._file is not None else ()
 
     def prepare(self, energy: FloatArray) -> FloatArray:
         """The flux itself, as it depends on no parameter."""
