@@ -7,6 +7,7 @@ together, when all are written.
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 TEMPORARY_SUFFIX = ".part"
+_TEMPORARY = re.compile(rf"\..+\.\d+-[0-9a-f]{{8}}{re.escape(TEMPORARY_SUFFIX)}", re.DOTALL)
 _N_SYNC = 16  # files that are brought to the disk at once: it waits for itself, not for the processor
 _whole: ContextVar[str | None] = ContextVar("folder that nobody sees yet", default=None)
 
@@ -157,6 +159,14 @@ def plain_json(value: Any) -> Any:
 def temporary_name(path: Path) -> Path:
     """A hidden name in the same folder that nothing else uses."""
     return path.with_name(f".{path.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+
+
+def remove_temporary_files(*folders: Path) -> None:
+    """Remove what processes that were killed left under names of `temporary_name`."""
+    for folder in folders:
+        for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

@@ -12,7 +12,7 @@ from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError, color, common_parser, split
 from gammapy_hli.cli.chain import outcome
 from gammapy_hli.cli.demo_recipes import RECIPES, Recipe
-from gammapy_hli.cli.simulate import RECIPE, make_store, recipe_text, runs_of
+from gammapy_hli.cli.simulate import is_made, make_store, runs_of
 from gammapy_hli.components.simulation import Simulation
 
 STORE = "store"
@@ -74,8 +74,7 @@ def _run(recipe: Recipe, folder: Path, seed: int, quiet: bool, n_jobs: int) -> i
 
 def _simulate(folder: Path, simulation: Simulation, logger: Any, run_map: Any) -> None:
     """Make the store, unless the same one is there."""
-    recipe = folder / RECIPE
-    if recipe.exists() and recipe.read_text(encoding="utf-8") == recipe_text(simulation):
+    if is_made(folder, simulation):
         logger.info("the simulated store is there already: %s", folder)
         return
     logger.info("simulating %d runs of %s into %s", simulation.n_runs, simulation.livetime, folder)

@@ -12,6 +12,7 @@ from gammapy_hli.base.errors import HliError, StepError, Terminated
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import COMMANDS, INTERRUPTED, PROGRAM, Command
 from gammapy_hli.cli.arguments import UsageError
+from gammapy_hli.run.signals import termination_raises
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +40,8 @@ def __getattr__(name: str) -> Any:
 def guarded(function: Callable[[], int], show_traceback: bool = False) -> int:
     """Call a command; tell an error in one message on stderr and give its exit code."""
     try:
-        code = function()
+        with termination_raises():
+            code = function()
         sys.stdout.flush()  # a reader that is gone is met here, not at the end of the program
         return code
     except Terminated as error:

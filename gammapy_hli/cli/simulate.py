@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.cli import PROGRAM
 from gammapy_hli.cli.arguments import UsageError, common_parser, split
 from gammapy_hli.components.simulation import Simulation
@@ -43,9 +42,16 @@ def make_store(folder: Path, simulation: Simulation, run_map: Any, *, overwrite:
 
     if overwrite:
         (folder / RECIPE).unlink(missing_ok=True)  # an interrupted store must not look like a whole one
-    made = simulate_store(folder, simulation.plan(), overwrite=overwrite, run_map=run_map)
-    write_text(folder / RECIPE, recipe_text(simulation))
-    return made
+    notes = {RECIPE: recipe_text(simulation)}
+    return simulate_store(folder, simulation.plan(), overwrite=overwrite, run_map=run_map, notes=notes)
+
+
+def is_made(folder: Path, simulation: Simulation) -> bool:
+    """Whether the whole store of these options is there."""
+    from gammapy_hli.engine.simulate.store import is_store  # late: loads numpy and astropy
+
+    recipe = folder / RECIPE
+    return is_store(folder) and recipe.exists() and recipe.read_text(encoding="utf-8") == recipe_text(simulation)
 
 
 def recipe_text(simulation: Simulation) -> str:

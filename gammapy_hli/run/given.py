@@ -10,6 +10,7 @@ from gammapy_hli.run.manifest import read_manifest
 from gammapy_hli.run.outdir import check_folder, clean_leftovers, mark_folder, write_config, writing
 from gammapy_hli.run.products import Memory, ProductStore
 from gammapy_hli.run.session_records import write_records
+from gammapy_hli.run.signals import termination_raises
 from gammapy_hli.run.step import Step
 
 
@@ -48,7 +49,7 @@ def give_product(
         store.give(store.steps[name], product)
         return
     folder = check_folder(outdir)
-    with FolderLock(folder), writing(folder, f"the product of step '{name}' is not written"):
+    with termination_raises(), FolderLock(folder), writing(folder, f"the product of step '{name}' is not written"):
         mark_folder(folder)
         clean_leftovers(folder)
         if config_text is not None:

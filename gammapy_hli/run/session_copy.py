@@ -22,6 +22,7 @@ from gammapy_hli.run.outdir import (
 )
 from gammapy_hli.run.products import ProductStore
 from gammapy_hli.run.session_records import write_records
+from gammapy_hli.run.signals import termination_raises
 from gammapy_hli.run.step import Step
 
 
@@ -50,7 +51,7 @@ def write_session(
         The folder is in use, cannot be written to, or holds something else.
     """
     target = check_folder(folder, overwrite=overwrite)
-    with FolderLock(target):
+    with termination_raises(), FolderLock(target):
         store = ProductStore(list(source.steps.values()), target)
         is_same = source.folder is not None and os.path.realpath(source.folder) == os.path.realpath(target)
         with writing(target, "the session is not whole there"):

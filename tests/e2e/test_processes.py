@@ -103,6 +103,32 @@ def wait_for_none(group, limit=5):
     raise AssertionError(f"processes of group {group} are left")
 
 
+SLOW_SIMULATION = """\
+import sys, time
+import gammapy_hli.engine.simulate.store as store
+plain = store.write_run
+def slow(*arguments):
+    made = plain(*arguments)
+    print("made", file=sys.stderr, flush=True)
+    time.sleep(60)
+    return made
+store.write_run = slow
+from gammapy_hli.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_every_command_cleans_up_when_it_is_terminated(tmp_path, leftovers):
+    """SIGTERM is told by the exit code, as for run."""
+    words = [sys.executable, "-c", SLOW_SIMULATION, "simulate", "slow", "--n_runs", "2", "--livetime", "1 min"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline() == "made\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert leftovers(tmp_path) == []
+
+
 def test_killed_run_goes_on_and_gives_equal_bytes(place, leftovers, hli, products, finished_session):
     process = start_slow(place)
     wait_for(is_reducing(place), process)

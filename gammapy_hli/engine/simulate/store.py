@@ -3,12 +3,14 @@
 `simulate_store` is the door; `plan.py` says what, `observation.py` draws, `dl3_files.py` writes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from gammapy_hli.base.atomic_write import remove_temporary_files, write_text
 from gammapy_hli.base.errors import FolderError
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.models.models_yaml import write_models
@@ -115,10 +117,12 @@ def simulate_store(
     plan: SimulationPlan,
     overwrite: bool = False,
     run_map: Callable[[RunMaker, Iterable[int]], Iterable[WrittenRun]] = map,
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> SimulatedStore:
     """Simulate runs and write them as a GADF data store with index files.
 
-    The same plan gives the same bytes. Every file appears whole or not at all; the index files come last.
+    The same plan gives the same bytes. Every file appears whole or not at all; the index files come last: a folder
+    without both of them is none of a store, but may be that of a simulation that was interrupted.
 
     Parameters
     ----------
@@ -129,6 +133,8 @@ def simulate_store(
         Write over a store that is there. Files of runs that the plan does not have stay, but leave the index.
     run_map : callable
         Calls the maker on the number of every run and gives its answers in order: `map`, or one that has others work.
+    notes : mapping of str
+        Texts to write beside the runs, by name of the file.
 
     Returns
     -------
@@ -144,10 +150,13 @@ def simulate_store(
     (folder / DATA_FOLDER).mkdir(parents=True, exist_ok=True)
     for stale in (HDU_INDEX, OBS_INDEX):
         (folder / stale).unlink(missing_ok=True)
+    remove_temporary_files(folder, folder / DATA_FOLDER)
     maker = RunMaker(folder, plan)
     runs = list(run_map(maker, range(plan.n_runs)))
     truth = Models(plan.sources())
     write_models(truth, folder / TRUTH)
+    for name, text in notes.items():
+        write_text(folder / name, text)
     write_fits(folder / OBS_INDEX, [make_obs_index(plan, runs)])
     write_fits(folder / HDU_INDEX, [make_hdu_index(runs, maker.hdus)])
     return SimulatedStore(
@@ -164,5 +173,13 @@ def simulate_store(
 def _check_folder(folder: Path, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"{folder}: is a file; give the name of a folder for the simulated store.")
-    if not overwrite and any((folder / name).exists() for name in (HDU_INDEX, OBS_INDEX)):
-        raise FolderError(f"{folder}: holds a data store already. Choose another folder, or pass overwrite=True.")
+    if not overwrite and is_store(folder):
+        raise FolderError(
+            f"{folder}: holds a data store already. Choose another folder, or allow it: --overwrite (in Python "
+            "overwrite=True)."
+        )
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a folder holds a whole store."""
+    return all((folder / name).exists() for name in (HDU_INDEX, OBS_INDEX))

@@ -118,6 +118,18 @@ def test_existing_store_is_not_written_over(tmp_path):
     assert simulate_store(tmp_path, make_plan(n_runs=2), overwrite=True).obs_ids == (1, 2)
 
 
+@pytest.mark.parametrize("lost", ["hdu-index.fits.gz", "obs-index.fits.gz"])
+def test_interrupted_store_is_gone_on_with(tmp_path, lost):
+    """As it is left by a kill between the index files: one of them is there, and a file under its temporary name."""
+    folder = simulate_store(tmp_path / "a", make_plan(n_runs=1), notes={"notes.txt": "mine"}).folder
+    whole = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    (folder / lost).rename(folder / f".{lost}.1234-0123abcd.part")
+    (folder / "data" / ".mine.part").write_text("not ours")
+    simulate_store(folder, make_plan(n_runs=1), notes={"notes.txt": "mine"})
+    (folder / "data" / ".mine.part").unlink()
+    assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
+
+
 def test_folder_name_of_a_file_is_refused(tmp_path):
     (tmp_path / "x").write_text("")
     with pytest.raises(FolderError, match="is a file"):
