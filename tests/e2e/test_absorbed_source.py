@@ -1,10 +1,13 @@
 """A source behind the extragalactic background light, run from the command line: points, page, mistakes."""
 
+import json
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from gammapy_hli.engine.products.flux_points import FluxPoints
+from gammapy_hli.engine.products.light_curve import LightCurve
 
 TABLE = """
 model:
@@ -49,6 +52,20 @@ def test_intrinsic_points_stand_beside_the_observed_ones(absorbed, hli):
     for config in ("sim.yaml", "out/config.yaml"):
         again = hli("run", "-c", config, "--no-progress")
         assert again.out.count("up to date") >= 5, again.err
+
+
+def test_shape_is_refitted_in_every_interval(absorbed, hli):
+    outcome = hli("run", "-c", "sim.yaml", "--no-progress", "--light_curve.spectral_shape", "refit", "--steps",
+                  "selection", "reduction", "model", "fit", "light_curve", "report")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    spectra = LightCurve.read("out/light_curve/crab.fits").spectra
+    assert spectra.parameters == ("model1.index", "model1.amplitude")
+    assert spectra.success.all()
+    fitted = json.loads((absorbed / "out" / "summary.json").read_text())["fit"]["parameters"]
+    for k, name in enumerate(spectra.parameters):
+        pull = (spectra.value[:, k] - fitted[f"crab.spectral.{name}"]["value"]) / spectra.error[:, k]
+        assert (np.abs(pull) < 4).all()
+    assert "model1.index" in (absorbed / "out" / "report" / "index.html").read_text()
 
 
 def test_another_table_in_the_file_makes_the_fit_run_again(absorbed, hli):

@@ -129,8 +129,9 @@ def spectral_models(models: Models, source: str) -> Models:
 
 
 def free_names(models: Models, source: str) -> tuple[str, ...]:
-    """Free parameters of the spectrum of a source."""
-    return tuple(parameter.name for parameter in models[source].spectral.parameters if not parameter.frozen)
+    """Free parameters of the spectrum of a source, by their names in it ('model1.index' in a product)."""
+    parameters = models[source].spectral.parameters
+    return tuple(name for name, each in zip(parameters.names, parameters, strict=True) if not each.frozen)
 
 
 def interval_works(
@@ -167,7 +168,7 @@ def fit_interval(work: IntervalWork) -> IntervalFit:
     if not result.success:
         return IntervalFit.failed(names, f"{result.status}: {result.message}")
     spectral = result.models[work.source].spectral
-    chosen = [k for k, parameter in enumerate(spectral.parameters) if parameter.name in names]
+    chosen = [spectral.parameters.place(name) for name in names]
     covariance = result.models.covariance_of(work.source)[np.ix_(chosen, chosen)]
     if not (np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()):
         return IntervalFit.failed(names, "the fit gives no errors: too few counts")
