@@ -36,11 +36,28 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
         raise ValueError(f"mode is {mode!r}; expected 'w' or 'wb'")
     folder = _whole.get()
     if folder is not None and os.path.abspath(path).startswith(folder):
-        with _plain_write(path, mode) as stream:
+        with _named_in_errors(path), _plain_write(path, mode) as stream:
             yield stream
         return
     final = Path(os.path.realpath(path))
     temporary = temporary_name(final)
+    with _named_in_errors(path, temporary), _renamed_write(temporary, final, mode) as stream:
+        yield stream
+
+
+@contextmanager
+def _named_in_errors(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
+    """An OSError of a write names the file that was to be written, not nothing or a name that nobody will find."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(temporary):
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextmanager
+def _renamed_write(temporary: Path, final: Path, mode: str) -> Iterator[IO[Any]]:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with _opened(descriptor, mode) as stream:

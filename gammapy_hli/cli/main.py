@@ -1,5 +1,6 @@
 """Entry points: the umbrella ``gammapy-hli`` and one executable a step; exceptions become exit codes here."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -8,11 +9,14 @@ from importlib import import_module
 from typing import Any
 
 from gammapy_hli import __version__
-from gammapy_hli.base.errors import HliError, StepError, Terminated
+from gammapy_hli.base.errors import FolderError, HliError, StepError, Terminated
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import COMMANDS, INTERRUPTED, PROGRAM, Command
 from gammapy_hli.cli.arguments import UsageError
 from gammapy_hli.run.signals import termination_raises
+
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+"""What is wrong where something cannot be written; steps tell it themselves, with what is lost."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +65,10 @@ def guarded(function: Callable[[], int], show_traceback: bool = False) -> int:
     except Exception as error:
         if show_traceback:
             raise
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            where = "" if error.filename is None else f"{error.filename}: "
+            print(f"{PROGRAM}: {where}{error.strerror}. Make room or give the right to write there", file=sys.stderr)
+            return FolderError.exit_code
         print(f"{PROGRAM}: unexpected {type(error).__name__}: {error}", file=sys.stderr)
         print("This is an error of the program. Run again with --debug and report what it shows.", file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from gammapy_hli.run.hashing import files_below
 from gammapy_hli.run.history import HISTORY_FILE
 from gammapy_hli.run.lock import FolderLock
 from gammapy_hli.run.manifest import Manifest
@@ -82,7 +83,7 @@ def _write_products(source: ProductStore, target: ProductStore) -> None:
     (target.folder / HISTORY_FILE).unlink(missing_ok=True)
     if source.folder is not None:
         with suppress(FileNotFoundError):
-            shutil.copytree(source.folder / ITEMS_FOLDER, target.folder / ITEMS_FOLDER)
+            _fill(source.folder / ITEMS_FOLDER, target.folder / ITEMS_FOLDER)
         with suppress(FileNotFoundError):
             shutil.copyfile(source.folder / HISTORY_FILE, target.folder / HISTORY_FILE)
 
@@ -92,7 +93,16 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _fill(source: Path, fresh: Path) -> None:
-    shutil.copytree(source, fresh, dirs_exist_ok=True)
+    """Copy all files; the first that cannot be written ends it, and is named."""
+    for name, path in files_below(source).items():
+        target = fresh / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copy2(path, target)
+        except OSError as error:
+            if error.filename2 is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(target)) from None
 
 
 def _write_from_memory(

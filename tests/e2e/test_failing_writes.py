@@ -5,9 +5,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from gammapy_hli.analysis import Analysis
+from gammapy_hli.base.errors import FolderError
 
 RUN = ["run", "-c", "sim.yaml", "--no-progress"]
 LIMITED = """\
@@ -93,6 +97,42 @@ def test_full_device(place, hli, products, leftovers, finished_session, small_de
     outcome = hli(*RUN, "--outdir", outdir)
     assert outcome.code == 0
     assert products(outdir) == products(finished_session / "out")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("simulate", "{}/new", "--n_runs", "1", "--livetime", "1 min"),
+        ("simulate", "{}/new", "--n_runs", "2", "--livetime", "1 min", "--n-jobs", "2"),
+        ("demo", "--outdir", "{}/new", "-q"),
+        ("config", "to-script", "-c", "sim.yaml", "-o", "{}/new"),
+        ("config", "-o", "{}/new"),
+    ],
+    ids=lambda words: " ".join(words[:2]) + str(len(words)),
+)
+def test_every_command_tells_of_a_full_device(place, hli, leftovers, small_device, words):
+    (small_device / "ballast").write_bytes(bytes(4 * 2**20 - os.sysconf("SC_PAGE_SIZE") * 4))
+    with suppress(OSError), open(small_device / "more", "wb", buffering=0) as stream:
+        while stream.write(bytes(1024)):
+            pass
+    ended = hli(*(word.format(small_device) for word in words))
+    assert ended.code == 5, ended.err
+    assert f"{small_device}/new" in ended.err
+    assert "No space left on device" in ended.err
+    assert "unexpected" not in ended.err
+    assert leftovers(small_device) == []
+
+
+def test_saving_a_session_tells_of_a_full_device(session, leftovers, small_device):
+    opened = Analysis.read("out")
+    (small_device / "ballast").write_bytes(bytes(3_900_000))
+    with pytest.raises(FolderError, match="No space left on device; the session is not whole there") as raised:
+        opened.write(small_device / "saved")
+    assert len(str(raised.value)) < 300
+    assert leftovers(small_device) == []
+    (small_device / "ballast").unlink()
+    opened.write(small_device / "saved")
+    assert Analysis.read(small_device / "saved").plan().to_run == ()
 
 
 @pytest.fixture
