@@ -175,7 +175,8 @@ def source_kernel(dataset: MapDataset, model: SkyModel, width: u.Quantity | None
     exposure = dataset.exposure[:, *_middle_with_exposure(dataset)]
     if width is None:
         radius = model.spatial.radius(model.spatial.values) or 0.0
-        n_psf = 1 if dataset.psf is None else dataset.psf.kernel(geometry.center, geometry).shape[-1]
+        kernels = None if dataset.psf is None else dataset.psf.kernel(geometry.center, geometry, dataset.energy_true)
+        n_psf = 1 if kernels is None else kernels.shape[-1]
         width = (n_psf * pixel + 2 * (radius + MARGIN)) * u.deg
     elif width < pixel * u.deg:
         raise InputError(f"TS map: kernel_width is {width:.4g}; expected at least a pixel of {pixel:.4g} deg")

@@ -56,16 +56,27 @@ class PsfMap(ResponseMap):
         """The rad axis."""
         return self.rad
 
-    def at(self, position: SkyCoord) -> np.ndarray:
+    def at(self, position: SkyCoord, energy_true: Axis | None = None) -> np.ndarray:
         """Profile at a position, bilinear between pixels, shape (nt, nrad) [sr-1].
 
         Where the nearest pixel has no response, the nearest one that has is taken.
+
+        Parameters
+        ----------
+        position : SkyCoord
+        energy_true : Axis, optional
+            At the centers of this axis, linear in the logarithm of the energy, where it is not that of the response.
+            Of the maps of Fermi-LAT the response has finer bins than the exposure.
         """
         y, x = self.place_of(position)
         rows, row_weights = linear_pair(y, self.geometry.shape[0])
         columns, column_weights = linear_pair(x, self.geometry.shape[1])
         corners = self.data[:, :, rows][..., columns].astype(np.float64)
-        return corners @ column_weights @ row_weights
+        profile = corners @ column_weights @ row_weights
+        if energy_true is None or energy_true.same_as(self.energy_true):
+            return np.asarray(profile)
+        weights = PixelWeights.at((self.energy_true,), energy_true.center_value(self.energy_true.unit))
+        return np.clip(weights.places_first(profile.T), 0.0, None)
 
     def containment_radius(self, fraction: float, position: SkyCoord) -> u.Quantity:
         """Radius [deg] that holds a fraction of the photons at a position, shape (nt,).
@@ -74,7 +85,9 @@ class PsfMap(ResponseMap):
         """
         return self._containment_radius(fraction, self.at(position)) << u.deg
 
-    def kernel(self, position: SkyCoord, geometry: WcsGeometry, max_radius: Any = None) -> np.ndarray:
+    def kernel(
+        self, position: SkyCoord, geometry: WcsGeometry, energy_true: Axis | None = None, max_radius: Any = None
+    ) -> np.ndarray:
         """Kernels for the convolution of maps, one for each true energy: float64, shape (nt, k, k), k odd, sum 1.
 
         The profile at the position is evaluated around the center of the target geometry, on pixels that are up to
@@ -87,11 +100,16 @@ class PsfMap(ResponseMap):
             Where the source is.
         geometry : WcsGeometry
             Of the map that will be convolved.
+        energy_true : Axis, optional
+            Of that map, where it is not that of the response. gammapy then sizes the kernels one by one after the
+            first energies of the response, which is wide there; so do we, with 99.9 % at least.
         max_radius : Quantity, optional
             Largest radius of the kernel.
         """
-        profile = self.at(position)
+        profile = self.at(position, energy_true)
         radius = self._containment_radius(KERNEL_CONTAINMENT, profile)
+        if energy_true is not None and not energy_true.same_as(self.energy_true):
+            radius = _at_least(radius, self._containment_radius(KERNEL_CONTAINMENT, self.at(position)))
         if max_radius is not None:
             radius = np.minimum(radius, u.Quantity(max_radius).to_value("deg"))
         pixel = float(geometry.pixel_size.to_value("deg").max())
@@ -185,6 +203,12 @@ def _density(psf: Psf, energy_true: Axis, rad: Axis, offset: np.ndarray) -> np.n
     density = weights.places_last(np.moveaxis(table, 1, 2)).astype(np.float32)
     density[..., ~weights.inside] = 0.0
     return np.clip(density, 0.0, None, out=density)
+
+
+def _at_least(radius: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Radii, raised one by one to those of a second array of another length."""
+    n = min(len(radius), len(other))
+    return np.concatenate([np.maximum(radius[:n], other[:n]), radius[n:]])
 
 
 def _rings(rad: Axis) -> np.ndarray:

@@ -83,7 +83,9 @@ def find_map_response(model: SkyModel, dataset: MapDataset) -> MapResponse | Non
     position, radius = model.position, model.spatial.radius(model.spatial.values)
     psf = dataset.psf
     kernels = (
-        None if psf is None else psf.kernel(psf.geometry.center if position is None else position, dataset.geometry)
+        None
+        if psf is None
+        else psf.kernel(psf.geometry.center if position is None else position, dataset.geometry, dataset.energy_true)
     )
     box = _find_box(dataset, position, radius, 0 if kernels is None else kernels.shape[-1])
     if box is None:

@@ -71,6 +71,23 @@ def test_energies_without_response_have_empty_kernels(gauss_map):
     np.testing.assert_allclose(kernel[[0, 2]].sum(axis=(1, 2)), 1)
 
 
+def test_kernels_of_other_energies_lie_between_those_of_the_response(gauss_map):
+    data = gauss_map.data * np.array([1.0, 2.0, 4.0], dtype=np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
+    own = PsfMap(COARSE, ENERGY, gauss_map.rad, data)
+    halves = Axis.from_energy_bounds("0.5 TeV", "20 TeV", nbin=6, name="energy_true")
+    found = own.at(CENTER, halves)
+    expected = np.interp(np.log(halves.center.value), np.log(ENERGY.center.value), [1, 2, 4])
+    expected[[0, -1]] = 0.75, 4.5  # extrapolated
+    np.testing.assert_allclose(found, expected[:, np.newaxis] * gauss_map.at(CENTER)[0], rtol=1e-4, atol=1e-6)
+    kernel = gauss_map.kernel(CENTER, FINE, halves)  # the same Gaussian at all energies
+    np.testing.assert_allclose(kernel, gauss_map.kernel(CENTER, FINE)[np.zeros(6, dtype=int)], rtol=1e-4, atol=1e-9)
+
+
+def test_kernel_of_the_own_energies_is_the_same_with_them_named(gauss_map):
+    same = Axis.from_energy_bounds("500 GeV", "20000 GeV", nbin=3, name="energy_true")
+    np.testing.assert_array_equal(gauss_map.kernel(CENTER, FINE, same), gauss_map.kernel(CENTER, FINE))
+
+
 def test_wrong_shape_is_refused(gauss_map):
     with pytest.raises(ValueError, match=r"got data of shape \(3, 66, 10, 9\), expected \(3, 66, 10, 10\)"):
         PsfMap(COARSE, ENERGY, gauss_map.rad, gauss_map.data[..., :9])
