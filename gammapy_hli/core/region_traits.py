@@ -34,7 +34,14 @@ _DS9 = re.compile(
     r"(?:(?P<frame>[A-Za-z0-9]+)\s*;\s*)?(?P<shape>[A-Za-z]+)\s*\(\s*(?P<numbers>[^()]*)\)\s*(?:#.*)?", re.DOTALL
 )
 _DS9_FRAMES = ("icrs", "galactic", "fk5", "fk4", "j2000", "b1950", "ecliptic")
-_DS9_SHAPES = ("circle", "ellipse", "box", "annulus", "polygon", "point")
+_DS9_SHAPES = {  # shape, what it has besides lon and lat, and whether that many numbers in all are right
+    "circle": ("circle", "a radius", lambda n: n == 3),
+    "ellipse": ("ellipse", "two half axes and an angle", lambda n: n == 4 or (n >= 5 and n % 2 == 1)),
+    "box": ("rectangle", "width, height and an angle", lambda n: n == 4 or (n >= 5 and n % 2 == 1)),
+    "annulus": ("annulus", "two radii", lambda n: n >= 4),
+    "polygon": ("polygon", "those of two more corners at least", lambda n: n >= 6 and n % 2 == 0),
+    "point": ("point", "nothing", lambda n: n == 2),
+}
 _ANGLE, _LIST_OF_POSITIONS, _POSITION = "angle", "positions", "position"
 _SHAPES: dict[str, dict[str, str]] = {
     "circle": {"center": _POSITION, "radius": _ANGLE},
@@ -105,6 +112,14 @@ def is_region_file(stored: Any) -> bool:
     return isinstance(stored, str) and "(" not in stored
 
 
+def region_shape_name(stored: Any) -> str | None:
+    """Shape of a stored region, circle or ellipse, say; None for a file, which is not looked into."""
+    if isinstance(stored, Mapping):
+        return str(next(iter(stored)))
+    match = _DS9.fullmatch(stored.strip()) if isinstance(stored, str) else None
+    return None if match is None else _DS9_SHAPES[match.group("shape").lower()][0]
+
+
 def _check_region_text(raw: str) -> str:
     text = raw.strip()
     if not text:
@@ -126,8 +141,14 @@ def _check_region_text(raw: str) -> str:
         raise InvalidValue(
             f"{shown(raw)}: shape '{shape}' is not allowed. Allowed: {', '.join(_DS9_SHAPES)}", code="choice"
         )
-    if not all(re.match(r"[-+]?[0-9.]", word.strip()) for word in match.group("numbers").split(",")):
+    words = match.group("numbers").split(",")
+    if not all(re.match(r"[-+]?[0-9.]", word.strip()) for word in words):
         raise InvalidValue(f"{shown(raw)}: expected numbers in the brackets", code="type")
+    _, parts, is_right = _DS9_SHAPES[shape]
+    if not is_right(len(words)):
+        article = "an" if shape[0] in "ae" else "a"
+        wanted = f"{article} {shape} has lon and lat, and besides them {parts}"
+        raise InvalidValue(f"{shown(raw)} has {len(words)} numbers; {wanted}", code="type")
     return text
 
 

@@ -20,7 +20,7 @@ from gammapy_hli.run.context import RunContext
 from gammapy_hli.tools.exclusion_search import plan_with_found
 from gammapy_hli.tools.kept_runs import reduced_runs, run_keys
 from gammapy_hli.tools.kept_sum import KeptSum
-from gammapy_hli.tools.reduction_checks import missing_sky, reduction_problems
+from gammapy_hli.tools.reduction_checks import containment_problems, missing_sky, reduction_problems
 from gammapy_hli.tools.run_sums import Reduce, Reduced, summed_runs
 
 
@@ -100,10 +100,14 @@ class ReductionTool(Tool):
     def check_inputs(self) -> None:
         """Regions and masks must be readable; looked at before any step runs."""
         if self.on_region is not None:
+            from gammapy_hli.engine.geom.region import region_shape  # late: loads astropy
+
             try:
-                make_region(self.on_region)
+                shape = region_shape(make_region(self.on_region))
             except ValueError as error:
                 raise ConfigError(self.problem("on_region", str(error), code="region")) from None
+            if self.stored("type") == "spectrum" and (problems := list(containment_problems(self, shape))):
+                raise ConfigError(problems)
         self.background.exclusion.check_inputs()
         self._exclusion_oddities()
         chosen = self.background.chosen("method")

@@ -1,9 +1,10 @@
 """What the options of a reduction need of each other, checked before any step runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from gammapy_hli.base.errors import Problem
+from gammapy_hli.core.region_traits import region_shape_name
 
 
 def missing_sky(tool: Any) -> Iterator[Problem]:
@@ -21,19 +22,9 @@ def missing_sky(tool: Any) -> Iterator[Problem]:
 
 def reduction_problems(tool: Any) -> Iterator[Problem]:
     """Options that do not fit each other."""
-    region = tool.stored("on_region")
-    if (
-        tool.stored("type") == "spectrum"
-        and tool.stored("containment_correction")
-        and isinstance(region, Mapping)
-        and not {"circle", "point"} & set(region)  # a point stands for a cut that the responses hold already
-    ):
-        shape = next(iter(region))
-        yield tool.problem(
-            "containment_correction",
-            f"needs a circle; reduction.on_region is a {shape} ({tool.origin_of('on_region')})",
-            hint="set it to false or take a circle",
-        )
+    shape = region_shape_name(tool.stored("on_region"))
+    if shape is not None and tool.stored("type") == "spectrum":
+        yield from containment_problems(tool, shape)
     if tool.stored("average_edisp") and tool.stored("use_region_center"):
         yield tool.problem(
             "average_edisp", f"needs use_region_center false; it is {tool.place_of('use_region_center')}"
@@ -52,6 +43,17 @@ def reduction_problems(tool: Any) -> Iterator[Problem]:
         yield tool.safe_mask.problem(
             "methods",
             f"bkg-peak needs a background; reduction.background.method is {tool.background.place_of('method')}",
+        )
+
+
+def containment_problems(tool: Any, shape: str) -> Iterator[Problem]:
+    """A containment correction of a shape that has none; a point stands for a cut that the responses hold already."""
+    if tool.stored("containment_correction") and shape not in ("circle", "point"):
+        yield tool.problem(
+            "containment_correction",
+            f"needs a circle; reduction.on_region is {'an' if shape[0] in 'ae' else 'a'} {shape} "
+            f"({tool.origin_of('on_region')})",
+            hint="set it to false or take a circle",
         )
 
 
