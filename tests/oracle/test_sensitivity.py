@@ -10,10 +10,6 @@ from gammapy_hli.engine.stats.wstat import WstatBins
 ALPHA = 0.2
 # CTA prod5, South, 5 h, 0.1 deg, as gammapy's SensitivityEstimator finds it: background and excess of 5 sigma
 ESTIMATOR = ((59.61917278, 48.04976989), (94.04154816, 58.88467811), (5.83453946, 18.94499622))
-    (59.61917278332794, 48.04976988544408),
-    (94.04154816080026, 58.884678108079946),
-    (5.834539458546083, 18.945),
-)
 # a flux point of the Crab, 1.48 to 2.07 TeV: on, off, alpha, best norm; gammapy's norm_sensitivity and ours
 POINT = (83.0, 110.0, 0.04421655580192165, 1.1493888407907717)
 GAMMAPY_POINT, OUR_POINT = 0.21503, 0.226222
