@@ -103,6 +103,7 @@ class TypedComponent(Component):
         self._children.clear()
         self._cache.clear()
         had_type = self._model_type is not None
+        self._defaults = self.spec.defaults_of(new, self._owner)
         self.__class__ = self.spec.class_of(new)
         self._waiting = []
         for apply in () if had_type else waiting:
@@ -194,6 +195,17 @@ class ModelSpec(Member):
         return self._classes[tag]
 
     def make_child(self, owner: Any) -> TypedComponent:
-        defaults = overlay(self.defaults, nest(owner.defaults_of_child(self.name)))
-        kind = self.find(defaults["type"]) if defaults.get("type") else None
-        return self.class_of(kind).make(owner, self.name, defaults)
+        defaults = self.defaults_in(owner)
+        return self.class_of(self._type_of(defaults)).make(owner, self.name, defaults)
+
+    def defaults_in(self, owner: Any) -> dict[str, Any]:
+        """What holds in a component where nothing is set."""
+        return overlay(self.defaults, nest(owner.defaults_of_child(self.name)))
+
+    def defaults_of(self, kind: ModelType, owner: Any) -> dict[str, Any]:
+        """`defaults_in` for one type: nothing where they are those of another, whose names mean other things."""
+        defaults = self.defaults_in(owner)
+        return defaults if self._type_of(defaults) is kind else {}
+
+    def _type_of(self, defaults: Mapping[str, Any]) -> ModelType | None:
+        return self.find(defaults["type"]) if defaults.get("type") else None

@@ -31,3 +31,16 @@ def test_template_of_a_source_is_found_from_the_folder_of_python(tmp_path, monke
     options = {"sources": {"cloud": {**PULSAR, "spatial": {"type": "template", "filename": "cloud.fits"}}}}
     written = Simulation(options).sources["cloud"].as_written()
     assert written["spatial"]["filename"] == str(tmp_path / "cloud.fits")
+
+
+def alpha_of(simulation):
+    return simulation.plan().models["crab"].spectral.parameters["alpha"].value
+
+
+def test_numbers_of_the_default_spectrum_do_not_go_into_one_of_another_type():
+    """``alpha`` is a slope of the log-parabola, which is the default, and the power of E in a cut-off."""
+    simulation = Simulation(spectral={"type": "ecpl", "index": 2.3, "lambda_": "0.1 TeV-1"})
+    assert alpha_of(simulation) == 1
+    assert alpha_of(Simulation(spectral={"type": "lp", "beta": 0.1})) == 2.51
+    simulation.spectral.type = "lp"
+    assert alpha_of(simulation) == 2.51
