@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from gammapy_hli.analysis import Analysis
+from gammapy_hli.base.measured import measured_text
 from gammapy_hli.cli import COMMANDS, PROGRAM
 from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, add_run_flags, color, common_parser, split
 from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_session, warn
@@ -235,11 +236,12 @@ def _headline(step: str, numbers: dict[str, Any], of_map: bool = False) -> str:
             f"{'whole map: ' if of_map else ''}excess {numbers['excess']:z.1f}{significance}"
         )
     if section == "fit" and numbers:
-        values = (
-            f"{_short_name(name)} {value['value']:.4g}" + (f" ± {value['error']:.2g}" if value["error"] else "")
-            for name, value in numbers["parameters"].items()
+        found = numbers["parameters"]
+        several = len({name.partition(".")[0] for name in found if name.count(".") > 1}) > 1
+        return ", ".join(
+            f"{_short_name(name, several)} {measured_text(value['value'], value['error'], value['unit'])}"
+            for name, value in found.items()
         )
-        return ", ".join(values)
     if section == "flux_points" and numbers:
         return ", ".join(
             f"{source}: {counted(_count(columns['dnde']), 'point')}" for source, columns in numbers.items()
@@ -255,9 +257,13 @@ def _headline(step: str, numbers: dict[str, Any], of_map: bool = False) -> str:
     return ""
 
 
-def _short_name(parameter: str) -> str:
-    """``index`` for ``crab.spectral.index``; a nuisance keeps the name of its instrument."""
-    return parameter.rpartition(".")[2] if parameter.count(".") > 1 else parameter
+def _short_name(parameter: str, several: bool) -> str:
+    """``index`` for ``crab.spectral.index``, ``crab index`` beside other models; a nuisance keeps its instrument."""
+    model, _, rest = parameter.partition(".")
+    if "." not in rest:
+        return parameter
+    own = rest.rpartition(".")[2]
+    return f"{model} {own}" if several else own
 
 
 def _count(values: list[float | None]) -> int:

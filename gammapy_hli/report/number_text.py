@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from gammapy_hli.base.measured import matched_digits
+
 MINUS, PLUS_MINUS, TIMES, DASH = "−", "±", "×", "–"
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _ORDER = ("cm", "m", "km", "s", "min", "h", "erg", "TeV", "GeV", "MeV", "keV", "deg", "sr")
@@ -92,20 +94,15 @@ def measured(value: float, error: float | None, errors: tuple[float, float] | No
     >>> measured(512.1, 24.3), measured(2.27, 0.2, (0.15, 0.17)), measured(1.0, 0.0)
     ('512 ± 24', '2.27 −0.15 +0.17', '1')
     """
-    widths = [width for width in (errors or (error,)) if width is not None and math.isfinite(width) and width > 0]
-    if not widths or not math.isfinite(value):
+    widths = [width for width in (errors or (error,)) if width is not None]
+    if not any(math.isfinite(width) and width > 0 for width in widths) or not math.isfinite(value):
         return _shortest(value)
-    largest = max(abs(value), *widths)
-    exponent = math.floor(math.log10(float(f"{largest:.1e}")))
-    scaled = not -3 <= exponent < 5
-    factor = 10.0**-exponent if scaled else 1.0
-    decimals = max(0, 1 - math.floor(math.log10(float(f"{min(widths) * factor:.1e}"))))
-    numbers = [f"{number * factor:.{decimals}f}" for number in (value, *(errors or (error,)))]  # type: ignore[operator]
+    numbers, exponent = matched_digits(value, widths)
     if errors is None:
         text = f"{signed(numbers[0])} {PLUS_MINUS} {numbers[1]}"
     else:
         text = f"{signed(numbers[0])} {MINUS}{numbers[1]} +{numbers[2]}"
-    return f"({text}) {TIMES} 10{superscript(exponent)}" if scaled else text
+    return f"({text}) {TIMES} 10{superscript(exponent)}" if exponent else text
 
 
 def _shortest(value: float) -> str:

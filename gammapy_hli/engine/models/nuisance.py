@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.measured import measured_text
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.models.nuisance_table import NUISANCES
 from gammapy_hli.engine.models.parameter import Parameter
@@ -91,7 +92,7 @@ class Nuisance(Summary):
 
     def summary(self) -> dict[str, Any]:
         """Name, datasets and parameters."""
-        own = {name: f"{p.value:.6g}" + (f" ± {p.error:.3g}" if p.error else "") for name, p in self.named_parameters()}
+        own = {name: measured_text(p.value, p.error) for name, p in self.named_parameters()}
         return {"name": self.name, "datasets": ", ".join(self.datasets_names), **own}
 
 

@@ -7,6 +7,7 @@ from typing import Any, overload
 import astropy.units as u
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.measured import measured_text
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.models.entries import ParameterEntry
@@ -131,9 +132,8 @@ class Parameter(Summary):
 
     def summary(self) -> dict[str, Any]:
         """Name, value with error and unit, bounds, whether frozen."""
-        error = f" ± {self.error:.3g}" if self.error else ""
-        unit = f" {self.unit}" if self.unit else ""
-        shown: dict[str, Any] = {"name": self.name, "value": f"{self.value:.6g}{error}{unit}", "frozen": self.frozen}
+        value = measured_text(self.value, self.error, str(self.unit))
+        shown: dict[str, Any] = {"name": self.name, "value": value, "frozen": self.frozen}
         if not (math.isnan(self.min) and math.isnan(self.max)):
             shown["bounds"] = f"{self.min:g} to {self.max:g}"
         return shown

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gammapy_hli.base.atomic_write import atomic_write
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.measured import measured_text
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.base.yaml_writer import PlainDumper
@@ -238,8 +239,7 @@ class FitResult(Summary):
         }
         for parameter in self.parameters:
             if not parameter.frozen and parameter.link is None:
-                error = f" ± {parameter.error:.3g}" if parameter.error else ""
-                shown[parameter.name] = f"{parameter.value:.6g}{error} {parameter.unit}".rstrip()
+                shown[parameter.name] = measured_text(parameter.value, parameter.error, parameter.unit)
         return shown
 
 

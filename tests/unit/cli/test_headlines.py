@@ -4,6 +4,11 @@ import pytest
 
 from gammapy_hli.cli.chain import _headline
 
+
+def fitted(value, error, unit=""):
+    return {"value": value, "error": error, "unit": unit}
+
+
 REDUCED = {"n_datasets": 1, "livetime_s": 3600.0, "excess": 487.5, "sqrt_ts": 10.5}
 
 
@@ -19,8 +24,18 @@ REDUCED = {"n_datasets": 1, "livetime_s": 3600.0, "excess": 487.5, "sqrt_ts": 10
         ("light_curve", {"crab": {"n_intervals": 3}}, "crab: 3 intervals"),
         (
             "fit",
-            {"parameters": {"a.spectral.index": {"value": 2.5, "error": 0.1}, "b.norm": {"value": 0.96, "error": 0.0}}},
-            "index 2.5 ± 0.1, b.norm 0.96",  # without an error none is told
+            {"parameters": {"a.spectral.index": fitted(2.5, 0.1), "b.norm": fitted(0.96, 0.0)}},
+            "index 2.50 ± 0.10, b.norm 0.96",  # without an error none is told
+        ),
+        (
+            "fit",
+            {
+                "parameters": {
+                    "a.spatial.lon_0": fitted(83.61906, 0.00308, "deg"),
+                    "b.spatial.lon_0": fitted(1, 0.2, "deg"),
+                }
+            },
+            "a lon_0 83.6191 ± 0.0031 deg, b lon_0 1.00 ± 0.20 deg",  # two models have parameters of one name
         ),
         ("maps", {"significance": {"max": 35.06, "min": -3.0}}, "peak 35.1 sigma"),
         ("maps", {"significance": {"max": None, "min": None}, "sqrt_ts": {"max": 4.0}}, "peak of ts 4.0 sigma"),

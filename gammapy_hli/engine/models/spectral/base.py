@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
+from gammapy_hli.base.measured import measured_text
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.models.entries import ModelEntry
 from gammapy_hli.engine.models.parameter import Parameter, Parameters
@@ -379,6 +380,5 @@ def _propagate(gradient: FloatArray, covariance: FloatArray) -> FloatArray:
 
 
 def _shown(parameter: Parameter) -> str:
-    error = f" ± {parameter.error:.3g}" if parameter.error else ""
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    return f"{parameter.value:.6g}{error}{unit}{' (frozen)' if parameter.frozen else ''}"
+    value = measured_text(parameter.value, parameter.error, str(parameter.unit))
+    return f"{value}{' (frozen)' if parameter.frozen else ''}"
