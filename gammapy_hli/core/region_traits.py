@@ -165,7 +165,11 @@ def _check_region_mapping(raw: Mapping[Any, Any]) -> dict[str, Any]:
             check_key(str(key), tuple(keys))
         missing = [key for key in keys if key not in values and key not in _OPTIONAL_KEYS]
         if missing:
-            raise InvalidValue(f"{missing[0]} is missing; a {shape} has {', '.join(keys)}", code="missing")
+            raise InvalidValue(
+                f"{missing[0]} is missing; a {shape} has {', '.join(keys)}",
+                "a region is given as a whole, no part of it is taken from elsewhere",
+                "missing",
+            )
         return {
             shape: {key: _check_region_value(key, kind, values[key]) for key, kind in keys.items() if key in values}
         }
