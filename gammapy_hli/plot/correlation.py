@@ -34,10 +34,11 @@ def plot_correlation(names: Sequence[str], correlation: np.ndarray) -> Figure:
     ax.set_yticks(range(len(names)), labels)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
+    size = min(8.5, 20 * side / max(len(names), 1))  # "−0.12" stays inside its square
     for row in range(len(names)):
         for column in range(len(names)):
             value = correlation[row, column]
             color = "white" if abs(value) > 0.6 else INK
             text = f"{value:z.2f}".replace("-", "−") if np.isfinite(value) else "–"
-            ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8.5)
+            ax.text(column, row, text, ha="center", va="center", color=color, fontsize=size)
     return figure

@@ -16,7 +16,7 @@ def plot_light_curve(
 
     Parameters
     ----------
-    time_min, time_max : arrays (n,) [MJD]
+    time_min, time_max : arrays (n,) [MJD, TT]
         Edges of the intervals.
     bands : sequence of mappings
         Each with ``label``, ``flux``, ``errn``, ``errp``, ``ul`` (n,), ``is_ul`` (bool, n) and ``mean``.
@@ -31,7 +31,7 @@ def plot_light_curve(
         draw_band(panel, middle, half, band, number)
         light_grid(panel)
     figure.supylabel(label_with_power(list(panels), "Flux", unit), fontsize=9.5)
-    panels[-1].set_xlabel(f"Time [MJD − {zero:.0f}]")
+    panels[-1].set_xlabel(f"Time [MJD − {zero:.0f}, TT]")
     return figure
 
 

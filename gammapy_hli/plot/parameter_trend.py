@@ -28,7 +28,7 @@ def plot_against_time(
     middle, half = 0.5 * (time_min + time_max) - zero, 0.5 * (time_max - time_min)
     axes.errorbar(middle, value, error, half, fmt="o", color=BLUE, ecolor=INK)
     _finish(axes, label, mean)
-    axes.set_xlabel(f"Time [MJD − {zero:.0f}]")
+    axes.set_xlabel(f"Time [MJD − {zero:.0f}, TT]")
     return figure
 
 

@@ -57,7 +57,7 @@ def plot_sky(
         if several:
             handles.append(_cross(color, plain_label(f"run {run['name']}")))
     if runs and not several:
-        handles.append(_cross(BLUE, f"{len(runs)} pointings"))
+        handles.append(_cross(BLUE, "pointings"))
     ax.add_patch(Circle(on[:2], on[2], facecolor=(*_rgb(RED), 0.3), edgecolor=RED, linewidth=1.4))
     handles.insert(0, Patch(facecolor=(*_rgb(RED), 0.3), edgecolor=RED, label="on region"))
     ax.set_xlim(reach, -reach)  # longitude grows to the left, as on the sky

@@ -16,7 +16,7 @@ from gammapy_hli.report.sections.recipe import recipe_section
 from gammapy_hli.report.sections.runs import runs_section
 from gammapy_hli.report.sections.sky import sky_section
 from gammapy_hli.report.sections.spectrum import spectrum_section
-from gammapy_hli.report.sections.trust import trust_section
+from gammapy_hli.report.sections.trust import trust_section, trust_warnings
 
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     maps_section,
@@ -43,6 +43,6 @@ def make_report(material: Material) -> Report:
         lead=overview.lead(material),
         tiles=overview.tiles(material),
         sections=sections,
-        warnings=overview.warnings(material),
+        warnings=[*overview.warnings(material), *trust_warnings(sections)],
     )
     return Report(render_page(page))

@@ -50,7 +50,8 @@ def _table(fit: FitMaterial) -> TableBlock:
         Head("Energy scale"),
     ]
     rows = [_row(instrument, fit) for instrument in fit.instruments]
-    return TableBlock(head, rows, caption=f"{fit.title.capitalize()}, instrument by instrument")
+    caption = f"{fit.title.capitalize()}, instrument by instrument; excess over the background that fits best"
+    return TableBlock(head, rows, caption=caption)
 
 
 def _row(instrument: Instrument, fit: FitMaterial) -> Row:

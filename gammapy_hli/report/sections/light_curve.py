@@ -25,7 +25,8 @@ def light_curve_section(material: Material) -> Section | None:
     """One figure and one table of variability a light curve; None where there is none."""
     blocks: list[Any] = []
     for step, curve in material.light_curves.items():
-        caption = f"Light curve of {curve.source} (step {step}); dotted: mean. Arrows are upper limits."
+        arrows = " Arrows are upper limits." if (curve.is_ul & curve.success).any() else ""
+        caption = f"Light curve of {curve.source} (step {step}); errors are {curve.n_sigma:g} σ, dotted: mean.{arrows}"
         figure = figure_svg(_figure(curve), f"light-curve-{step}")
         blocks.append(Figures([FigureBlock(figure, caption, shape="wide")]))
         blocks.append(_variability(curve))
@@ -39,8 +40,8 @@ def light_curve_section(material: Material) -> Section | None:
         "is fitted in each interval" if refitted else "keeps the shape of the fit; its norm is fitted in each interval"
     )
     text = (
-        f"The spectrum {shape}. χ² is of one constant flux; F_var is the variability beyond the errors (Vaughan et al. "
-        "2003), F_pp that from point to point."
+        f"The spectrum {shape}. χ² is of one constant flux; Fvar is the variability beyond the errors (Vaughan et al. "
+        "2003), Fpp that from point to point."
     )
     return Section("light-curve", "Light curve", blocks, text)
 
@@ -68,8 +69,8 @@ def _variability(curve: LightCurve) -> TableBlock:
         Head("Mean flux", unit_text(FLUX_UNIT)),
         Head("χ² / d.o.f."),
         Head("p-value"),
-        Head("F_var"),
-        Head("F_pp"),
+        Head("Fvar"),
+        Head("Fpp"),
         Head("Doubling", "min"),
         Head("Halving", "min"),
     ]

@@ -1,7 +1,8 @@
 """The head of the page: title, headline numbers, warnings."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,8 @@ def title(material: Material) -> str:
     what = "Spectrum"
     if material.has_maps:
         what = "Sky map and spectrum" if material.fits or material.has_spectra else "Sky map"
+    if material.light_curves:
+        what = what.replace(" and", ",") + " and light curve"
     if names:
         return f"{what} of {listed(names, 3)}"
     return f"{what} around {_place(material)}" if material.map_views else f"Gamma-ray {what.lower()}"
@@ -64,8 +67,8 @@ def lead(material: Material) -> str:
     kinds = {dataset.statistic for dataset in datasets}
     if material.has_maps and not material.has_spectra:
         background = _map_background(material, kinds)
-        runs_text = _runs_text(material, telescopes)
-        return f"{runs_text}, {plain(totals.get('livetime_s', 0.0) / 3600)} h of livetime, {background}."
+        runs_text, hours = _runs_text(material, telescopes), totals.get("livetime_s", 0.0) / 3600
+        return f"{runs_text}{dates(datasets)}, {plain(hours)} h of livetime, {background}."
     background = {
         frozenset({"wstat"}): "background measured in off regions",
         frozenset({"cash"}): "background taken from the response files",
@@ -76,7 +79,16 @@ def lead(material: Material) -> str:
     if kinds == {"cash"} and all(dataset.background is None for dataset in datasets):
         background = "no background subtracted"
     hours = totals.get("livetime_s", 0.0) / 3600
-    return f"{_runs_text(material, telescopes)}, {plain(hours)} h of livetime, {background}."
+    return f"{_runs_text(material, telescopes)}{dates(datasets)}, {plain(hours)} h of livetime, {background}."
+
+
+def dates(datasets: Iterable[Any]) -> str:
+    """From the day of the first observation to that of the last, in UTC; nothing where times are not known."""
+    times = [dataset.gti for dataset in datasets if dataset.gti is not None and len(dataset.gti)]
+    if not times:
+        return ""
+    first, last = min(gti.tstart for gti in times).utc.iso[:10], max(gti.tstop for gti in times).utc.iso[:10]
+    return f", {first}" if first == last else f", {first} to {last}"
 
 
 def _selected(material: Material) -> str:

@@ -27,8 +27,9 @@ def runs_section(material: Material) -> Section | None:
         blocks.append(_map_table(reduction, caption) if _is_maps(reduction) else _table(reduction, caption))
         off_runs = _off_runs(reduction)
         blocks += [] if off_runs is None else [off_runs]
-    for observations in material.observations.values():
-        blocks += _left_out(observations.table, shown=not material.reductions)
+    for step, observations in material.observations.items():
+        store = f"The store of {step}" if len(material.observations) > 1 else "The store"
+        blocks += _left_out(observations.table, store, shown=not material.reductions)
     if not blocks:
         return None
     if any(_is_maps(reduction) for reduction in material.reductions.values()):
@@ -159,7 +160,7 @@ def _sum(reduction: Any, has_off: bool) -> Row:
     return Row([Cell(text) for text in cells])
 
 
-def _left_out(observations: Any, shown: bool) -> list[Any]:
+def _left_out(observations: Any, store: str, shown: bool) -> list[Any]:
     """Runs of the store that the selection left out: those never asked for as a number, the others with reasons."""
     table = observations.table
     out = [row for row in table if not row["selected"]]
@@ -173,15 +174,14 @@ def _left_out(observations: Any, shown: bool) -> list[Any]:
         blocks.append(TableBlock([Head("Run"), Head("Livetime", "min"), Head("Zenith", "deg")], rows))
     counts = Counter(_kind(str(row["reason"])) for row in out)
     if counts:
+        text = f"{store} holds {counted(len(table), 'run')}; {len(out)} of them"
         if set(counts) == {NOT_WANTED}:
-            text = f"The store holds {counted(len(table), 'run')}; {len(out)} of them were not asked for."
+            text += f" {'was' if len(out) == 1 else 'were'} not asked for."
         else:
             most = counts.most_common(MOST_KINDS)
             others = counts.total() - sum(number for _, number in most)
             reasons = "; ".join(f"{kind} ({number})" for kind, number in [*most, ("others", others)] if number)
-            text = (
-                f"The store holds {counted(len(table), 'run')}; {len(out)} of them are not in the selection: {reasons}."
-            )
+            text += f" {'is' if len(out) == 1 else 'are'} not in the selection: {reasons}."
         blocks.append(Text(text))
     if asked and len(asked) <= MOST_LEFT_OUT:
         rows = [Row([Cell(str(row["obs_id"])), Cell(str(row["reason"]), is_text=True)], muted=True) for row in asked]
@@ -195,4 +195,5 @@ def _kind(reason: str) -> str:
         return NOT_WANTED
     first = reason.split("; ")[0].split(": ")[0]
     first = re.sub(r"^[-+.e\d]+ deg from the center of the cone, radius (.+)$", r"outside of the cone of \1", first)
+    first = re.sub(r"^.* is (outside all intervals)$", r"\1", first)
     return re.sub(r" [-+.e\d]+ \w+ ([<>])", r" \1", first) or "without a reason"

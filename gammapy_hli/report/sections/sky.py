@@ -93,7 +93,7 @@ def _sketch(material: Material, step: str, datasets: list[SpectrumDataset], name
         words = f"On region, {counted(n_off[0], 'off region')} a run, and pointing positions"
     else:
         words = f"On region, {min(n_off)} to {max(n_off)} off regions a run, and pointing positions"
-    grey = "; excluded sky in gray" if exclusion is not None else ""
+    grey = "; excluded sky, where it is in sight, in gray" if exclusion is not None else ""
     return FigureBlock(figure_svg(figure, f"sky-{name}"), f"{words}{grey}{points}.", shape="tall")
 
 

@@ -1,5 +1,6 @@
 """The spectrum: best-fit models with their error bands, flux points, limits; the table of points."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
 from gammapy_hli.report.map_view import fitted_bins
 from gammapy_hli.report.material import FitMaterial, Material
-from gammapy_hli.report.number_text import DASH, fixed, measured, plain, unit_text
+from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain, unit_text
 
 SED_UNIT = u.Unit("erg cm-2 s-1")
 N_CURVE = 80
@@ -41,11 +42,11 @@ def spectrum_section(material: Material) -> Section | None:
         blocks += [_points_table(step, each) for each in (points, points.intrinsic) if each is not None]
     if not blocks:
         return None
-    text = (
-        "Curves are the best fits in the range of energies that was fitted, with the 1 σ band that follows from the "
-        "covariance. Flux points scale the best-fit curve bin by bin: they share its shape inside a bin and are not "
-        "independent of it."
-    )
+    text = "Curves are the best fits in the range of energies that was fitted, with the 1 σ band that follows from the "
+    text += "covariance."
+    if material.flux_points:
+        text += " Flux points scale the best-fit curve bin by bin: they share its shape inside a bin and are not "
+        text += "independent of it."
     return Section("spectrum", "Spectrum", blocks, text)
 
 
@@ -85,7 +86,8 @@ def _figure(material: Material, source: str, step: str | None) -> FigureBlock:
         arrows = bool((points.is_ul & points.success).any())
         words.append(f"Error bars are {points.n_sigma:g} σ.")
         if arrows:
-            words.append(f"Arrows are upper limits at {points.n_sigma_ul:g} σ where √TS is below 2.")
+            level = 50 * (1 + math.erf(points.n_sigma_ul / math.sqrt(2)))
+            words.append(f"Arrows are upper limits at {points.n_sigma_ul:g} σ ({level:.3g} %) where √TS is below 2.")
         if np.isfinite(points.norm_sensitivity).any():
             words.append("Dotted lines are the flux that would just be detected in these data.")
         if intrinsic is not None:
@@ -242,6 +244,6 @@ def _points_table(step: str, points: FluxPoints) -> TableBlock:
         ]
         rows.append(Row([Cell(text) for text in cells], muted=bool(points.is_ul[k])))
     left = int((~points.success).sum())
-    more = f" {left} bins without usable data are left out." if left else ""
+    more = f" {counted(left, 'bin')} without usable data {'is' if left == 1 else 'are'} left out." if left else ""
     kind = "Intrinsic flux points" if points.is_intrinsic else "Flux points"
     return TableBlock(head, rows, caption=f"{kind} of {points.source} (step {step}).{more}")

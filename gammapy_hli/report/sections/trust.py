@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ MANY_OFF = 30
 SAFE_FRACTION = 0.5
 AGREE, DISAGREE = 1.0, 2.0
 FAR_OFF = 2.0
+TITLE = "How far to trust this"
 GOOD, NOTE, BAD = "good", "note", "bad"
 
 VALIDATION = (
@@ -45,7 +46,16 @@ def trust_section(material: Material) -> Section | None:
         return None
     order = {BAD: 0, NOTE: 1, GOOD: 2}
     checks.sort(key=lambda check: order[check.state])
-    return Section("trust", "How far to trust this", [Checks(checks), Text(VALIDATION)])
+    return Section("trust", TITLE, [Checks(checks), Text(VALIDATION)])
+
+
+def trust_warnings(sections: Iterable[Section]) -> list[str]:
+    """A line for the head of the page where checks at its end are bad."""
+    checks = [
+        check for section in sections for block in section.blocks if isinstance(block, Checks) for check in block.checks
+    ]
+    bad = sum(check.state == BAD for check in checks)
+    return [f"{bad} of {counted(len(checks), 'check')} failed; see “{TITLE}”."] if bad else []
 
 
 def _state(is_good: bool, otherwise: str = NOTE) -> str:
@@ -115,8 +125,9 @@ def _fit_checks(material: Material) -> Iterator[Check]:
             continue
         if math.isfinite(good.p_value):
             chance = f"p = {probability(good.p_value)} (deviance {fixed(good.chi2, 1)}, {good.dof} degrees of freedom)"
-            text = f"{name}: the model describes the counts with {chance}. {good.warning}".strip()
-            yield Check(_state(good.p_value >= LOW_P_VALUE and not good.warning, NOTE if good.warning else BAD), text)
+            verb = "describes the counts" if good.p_value >= LOW_P_VALUE else "describes the counts poorly,"
+            text = f"{name}: the model {verb} with {chance}. {good.warning}".strip()
+            yield Check(BAD if good.p_value < LOW_P_VALUE else _state(not good.warning), text)
 
 
 def _nuisance_checks(result: FitResult, name: str) -> Iterator[Check]:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from gammapy_hli.plot.correlation import plot_correlation
 from gammapy_hli.plot.counts import plot_counts
@@ -181,3 +182,13 @@ def test_the_power_of_ten_stands_in_the_label():
     assert axes.yaxis.get_major_formatter()(1.5e-10) == "1.5"
     axes.set_xlim(0, 2.5)
     assert label_with_power([axes], "Flux", "Jy", axis="x") == "Flux [Jy]"
+
+
+@pytest.mark.parametrize("n", [2, 6, 12])
+def test_numbers_of_a_correlation_stay_in_their_squares(n):
+    figure = plot_correlation(["long.parameter"] * n, np.full((n, n), -0.12))
+    axes = figure.axes[0]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    side = abs(np.diff(axes.transData.transform([(0, 0), (1, 0)])[:, 0])[0])
+    assert max(text.get_window_extent(renderer).width for text in axes.texts) < side

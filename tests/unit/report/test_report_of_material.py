@@ -128,7 +128,7 @@ def test_nothing_at_all_is_still_a_page():
 def test_selection_alone(products):
     page = outline(Material(observations={"selection": products.observations}))
     assert "2 runs selected" in page.text
-    assert "The store holds 3 runs; 1 of them were not asked for." in page.text
+    assert "The store holds 3 runs; 1 of them was not asked for." in page.text
     assert "fit" not in page.ids
 
 
@@ -144,6 +144,17 @@ def test_fit_without_flux_points_still_shows_the_curve(products):
     page = outline(material)
     assert "Spectral energy distribution of crab" in page.text
     assert "Flux points of crab" not in page.text
+    assert "Flux points scale" not in page.text
+
+
+def test_poor_fit_is_bad_at_both_ends_of_the_page(products):
+    goodness = replace(products.fit.goodness, p_value=1e-20, warning="Few counts a bin.")
+    poor = replace(products.fit, goodness=goodness)
+    page = make_report(Material(reductions={"reduction": products.reduction}, fit_results={"fit": poor})).html
+    head, _, end = page.partition('id="trust"')
+    assert "describes the data poorly" in head
+    assert re.search(r"1 of \d+ checks failed; see “How far to trust this”", head)
+    assert re.search(r'<li class="bad">.*describes the counts poorly', end)
 
 
 def test_fit_without_its_datasets(products):
