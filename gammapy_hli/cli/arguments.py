@@ -6,6 +6,7 @@ values no quotes.
 """
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ class UsageError(ConfigError):
         super().__init__(Problem("usage", "", message, COMMAND_LINE, hint=hint))
 
 
+def help_width() -> int:
+    """Characters of a line of help: those of the terminal, up to 100."""
+    return max(60, min(100, shutil.get_terminal_size((100, 24)).columns))
+
+
 class Parser(argparse.ArgumentParser):
     """argparse without abbreviations, that raises and does not exit."""
 
@@ -38,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str):
-        super().__init__(prog, max_help_position=30, width=100)
+        super().__init__(prog, max_help_position=30, width=help_width())
 
 
 @dataclass
@@ -64,7 +70,7 @@ class Arguments:
 
 def common_parser(program: str, description: str = "", usage: str | None = None) -> Parser:
     """The flags that all commands have."""
-    about = "\n".join(fill(line, 100) for line in description.splitlines())
+    about = "\n".join(fill(line, help_width()) for line in description.splitlines())
     parser = Parser(prog=program, description=about, usage=usage)
     show = parser.add_argument_group("help")
     show.add_argument("-h", "--help", action="store_true", help="show the everyday options")

@@ -9,7 +9,16 @@ from typing import Any
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.base.measured import measured_text
 from gammapy_hli.cli import COMMANDS, PROGRAM
-from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, add_run_flags, color, common_parser, split
+from gammapy_hli.cli.arguments import (
+    Arguments,
+    Parser,
+    UsageError,
+    add_run_flags,
+    color,
+    common_parser,
+    help_width,
+    split,
+)
 from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_session, warn
 from gammapy_hli.core.chain import step_name
 from gammapy_hli.core.help_text import help_text
@@ -114,7 +123,7 @@ def _showed_help(parser: Parser, arguments: Arguments, section: str = "") -> boo
         return False
     root: Any = Analysis.members()[section].component if section else Analysis
     print(parser.format_help())
-    print(help_text(root, level="all" if flags.help_all else "basic"), end="")
+    print(help_text(root, level="all" if flags.help_all else "basic", width=help_width()), end="")
     if not flags.help_all:
         print("\n--help-all shows all options.")
     return True

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from gammapy_hli.cli import PROGRAM
-from gammapy_hli.cli.arguments import UsageError, common_parser, split
+from gammapy_hli.cli.arguments import UsageError, common_parser, help_width, split
 from gammapy_hli.components.simulation import Simulation
 from gammapy_hli.core.effective import effective_yaml
 from gammapy_hli.core.help_text import help_text
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     flags = arguments.flags
     if flags.help or flags.help_all:
         print(parser.format_help())
-        print(help_text(Simulation, level="all" if flags.help_all else "basic"), end="")
+        print(help_text(Simulation, level="all" if flags.help_all else "basic", width=help_width()), end="")
         return 0
     if not arguments.words:
         raise UsageError("no folder for the store.", f"Write e.g. {PROGRAM} simulate my-store --n_runs 4")

@@ -48,10 +48,8 @@ def _below(section: Item) -> Iterator[Item]:
 def _row(item: Item) -> str:
     member = item.member
     if isinstance(member, Option):
-        required = member.required and item.default is None
-        default = (
-            "required" if required else f"`{member.to_text(item.default) if item.default is not None else 'null'}`"
-        )
+        value = member.to_text(item.default) if item.default is not None else "null"
+        default = item.requirement or f"`{value}`"
         return f"| `{item.path}` | {_cell(item.help)} | {_cell(member.expected())} | {_cell(default)} |"
     values = "a section, or null"
     if isinstance(member, ModelSpec):

@@ -41,7 +41,7 @@ def help_text(root: type[Component], *, level: Level = "basic", prefix: str = ""
     for section in items(root):
         if section.is_option or not _is_shown(section, level):
             continue
-        lines.append(f"{prefix}{section.name}: {section.help}")
+        lines += textwrap.wrap(f"{prefix}{section.name}: {section.help}", width, subsequent_indent="    ")
         for item in walk_below(section):
             if item.is_option and _is_shown(item, level):
                 lines += _entry(item, prefix, width)
@@ -66,7 +66,7 @@ def _flat(item: Item) -> list[Item]:
 def option_line(item: Item) -> str:
     """Help, allowed values and default of an option on one line."""
     option = item.member
-    default = "required" if option.required and item.default is None else f"default {_default(option, item.default)}"
+    default = item.requirement or f"default {_default(option, item.default)}"
     unit = f" [{option.unit}]" if option.unit else ""
     allowed = f" {{{','.join(option.values)}}}" if isinstance(option, Choice) else ""
     bounds = option.range_text().lstrip(", ")

@@ -49,6 +49,14 @@ class Item:
         return str(self.member.help)
 
     @property
+    def requirement(self) -> str:
+        """Words for an option that must be set: always, or where its part is set; empty where it need not be."""
+        if not getattr(self.member, "required", False) or self.default is not None:
+            return ""
+        part = self.path.rpartition(".")[0]
+        return "required" if self.is_active or not part else f"required with {part}"
+
+    @property
     def level(self) -> str:
         """The level at which help and templates show it; a part is as basic as the most basic option in it."""
         if self.is_option or self.member.level == "basic":

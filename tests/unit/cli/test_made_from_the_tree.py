@@ -193,6 +193,21 @@ assert not slow, slow
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "simulate"])
+def test_help_keeps_to_the_width_of_the_terminal(command, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_help_tells_what_is_required_only_with_its_part(capsys):
+    assert main(["run", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "obs-index.fits.gz. (required) --selection.obs_ids" in text
+    assert "Center of the circle. (required with selection.cone)" in text
+
+
 def test_help_of_a_step_shows_options_relative_to_it_with_unit_and_default(capsys):
     assert main(["reduction", "--help"]) == 0
     said = capsys.readouterr().out
