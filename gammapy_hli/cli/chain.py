@@ -70,10 +70,10 @@ def plan(argv: list[str]) -> int:
         return 0
     flags = arguments.flags
     is_whole = not (flags.start or flags.until or flags.only)
-    analysis = resolve_session(arguments, complete=is_whole).build()
+    resolved = resolve_session(arguments, complete=is_whole)
+    analysis = resolved.build()
     part = _part(analysis, flags.start, flags.until, flags.only)
-    print(analysis.plan(**part, force=_forced(analysis, arguments)))
-    return 0
+    return _show_plan(resolved, analysis, arguments, part)
 
 
 def status(argv: list[str]) -> int:
@@ -148,18 +148,32 @@ def _execute(
     if flags.log_file:
         check_log_file(flags.log_file, analysis, flags.config)
     if flags.dry_run:
-        print(analysis.plan(**part, force=forced))
-        return 0
+        return _show_plan(resolved, analysis, arguments, part)
     with _told(analysis, flags):
-        warn(resolved, logger)
-        for sentence in _without_effect(analysis, arguments, wanted):
-            logger.warning(sentence)
+        _warn(resolved, analysis, arguments, wanted)
         context = analysis.context(show_progress=not (flags.no_progress or flags.quiet))
         analysis.run(**part, force=forced, context=context, overwrite=flags.overwrite)
     result = analysis.result
     assert result is not None
     print(outcome(analysis))
     return result.exit_code
+
+
+def _show_plan(resolved: Any, analysis: Analysis, arguments: Arguments, part: dict[str, Any]) -> int:
+    """What would run, and what is set without effect; nothing is written, no log file either."""
+    from gammapy_hli.run.logs import logs_on_stderr  # late: help needs no logging
+
+    with logs_on_stderr("warning"):
+        _warn(resolved, analysis, arguments, analysis.wanted(**part))
+    print(analysis.plan(**part, force=_forced(analysis, arguments)))
+    return 0
+
+
+def _warn(resolved: Any, analysis: Analysis, arguments: Arguments, wanted: Sequence[str]) -> None:
+    """Tell what in the configuration, or given here, has no effect."""
+    warn(resolved, logger)
+    for sentence in _without_effect(analysis, arguments, wanted):
+        logger.warning(sentence)
 
 
 @contextmanager

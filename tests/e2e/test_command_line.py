@@ -93,6 +93,13 @@ def test_dry_run_shows_the_plan_and_makes_nothing(place, hli):
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize("command", [("plan",), ("run", "--dry-run")])
+def test_plan_tells_what_has_no_effect_as_run_does(command, session, hli):
+    planned = hli(*command, "-c", "sim.yaml", "--light_curve.source", "crab")
+    assert planned.code == 0
+    assert "section 'light_curve' is set, but 'light_curve' is not in steps" in planned.err
+
+
 def test_step_alone_without_its_predecessor_is_exit_3_and_names_it(place, hli):
     outcome = hli("fit", "-c", "sim.yaml")
     assert outcome.code == 3
