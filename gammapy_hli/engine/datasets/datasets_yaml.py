@@ -10,7 +10,7 @@ from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.yaml_reader import read_yaml
-from gammapy_hli.base.yaml_writer import yaml_text
+from gammapy_hli.base.yaml_writer import with_checksum, yaml_text
 from gammapy_hli.engine.datasets.datasets import Datasets
 from gammapy_hli.engine.datasets.gadf import open_dataset_file, read_gadf, write_gadf
 from gammapy_hli.engine.datasets.map import MapDataset
@@ -58,7 +58,7 @@ def write_datasets(
         filename = files.get(dataset.name) or _write(dataset, folder).name
         entries.append({"name": dataset.name, "type": type(dataset).__name__, "filename": filename})
     document = {"datasets": entries, "metadata": {"creator": "gammapy_hli"}}
-    write_text(folder / FILE_NAME, yaml_text(document))
+    write_text(folder / FILE_NAME, yaml_text(with_checksum(document)))
     return folder / FILE_NAME
 
 

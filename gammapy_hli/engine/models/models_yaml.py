@@ -16,6 +16,7 @@ from gammapy_hli.base.atomic_write import write_text
 from gammapy_hli.base.errors import ConfigError, InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.yaml_reader import Node, parse_yaml, read_yaml
+from gammapy_hli.base.yaml_writer import with_checksum
 from gammapy_hli.engine.models.background import FoVBackgroundModel
 from gammapy_hli.engine.models.build import build_models
 from gammapy_hli.engine.models.check import ModelChecker, as_node
@@ -174,7 +175,7 @@ def models_text(models: Models, covariance_name: str | None = None) -> str:
         content["covariance"] = covariance_name
     content["metadata"] = {"creator": "gammapy_hli"}
     return yaml.dump(
-        content,
+        with_checksum(content),
         Dumper=yaml.SafeDumper,
         sort_keys=False,
         indent=4,

@@ -22,6 +22,7 @@ def test_datasets_of_both_kinds_read_back_in_order(tmp_path, make_on_off, make_c
 def test_list_is_what_gammapy_reads(tmp_path, make_on_off):
     document = yaml.safe_load(write_datasets([make_on_off()], tmp_path).read_text())
     assert document["datasets"] == [{"name": "1", "type": "SpectrumDatasetOnOff", "filename": "pha_obs1.fits"}]
+    assert len(document["checksum"]) == 32  # gammapy warns of a file without one
 
 
 def test_ogip_files_may_be_listed(tmp_path, make_on_off):
