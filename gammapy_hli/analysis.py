@@ -60,6 +60,12 @@ WORKER_MODULES = (
 class Analysis(Component):
     """A whole analysis: options of every step, and the calls that run them.
 
+    Options are attributes, section by section (``analysis.reduction.energy.min``). Calls run the steps, each needs
+    those before it: ``select_observations``, ``reduce_data``, ``set_models``, ``optimise``, then ``spectral_points``,
+    ``make_light_curve``, ``make_maps`` and ``make_report``; or ``run`` for all of them. What they made is in
+    ``observations``, ``datasets``, ``models``, ``fit_result``, or is returned. ``plan`` and ``status`` tell where it
+    stands, ``write`` and ``read`` keep it.
+
     Parameters
     ----------
     *configs : path, mapping, traitlets Config or source

@@ -187,7 +187,7 @@ def _session(path: Path) -> dict[str, Any]:
     session = read_session(path)
     files = [record for manifest in session.manifests.values() for record in manifest.products]
     steps = {
-        name: f"{manifest.end[:19]}, {len(manifest.products)} files"
+        name: f"{manifest.end[:19]}, {len(manifest.products)} file{'s' * (len(manifest.products) != 1)}"
         + (f", look at: {'; '.join(manifest.flags)}" if manifest.flags else "")
         for name, manifest in session.manifests.items()
     }
