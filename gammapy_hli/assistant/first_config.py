@@ -126,8 +126,10 @@ def _steps(kind: str) -> list[str]:
 
 
 def _center(survey: StoreSurvey) -> dict[str, str]:
-    ra, dec = (format_number(float(f"{value:.6f}")) for value in (survey.target.ra or 0.0, survey.target.dec or 0.0))
-    return {"frame": "icrs", "lon": f"{ra} deg", "lat": f"{dec} deg"}
+    frame = survey.target.frame
+    place = survey.target.position.transform_to(frame).spherical
+    lon, lat = float(f"{place.lon.deg:.6f}") % 360, float(f"{place.lat.deg:z.6f}")
+    return {"frame": frame, "lon": f"{format_number(lon)} deg", "lat": f"{format_number(lat)} deg"}
 
 
 def _circle(survey: StoreSurvey, radius: str) -> dict[str, Any]:
@@ -197,7 +199,7 @@ def _source(survey: StoreSurvey, answers: Answers) -> dict[str, Any]:
     if answers.kind != "map":
         return {"spectral": spectral}
     center = _center(survey)
-    spatial = {"type": "point", "lon_0": center["lon"], "lat_0": center["lat"], "frame": "icrs"}
+    spatial = {"type": "point", "lon_0": center["lon"], "lat_0": center["lat"], "frame": center["frame"]}
     return {"spectral": spectral, "spatial": spatial}
 
 

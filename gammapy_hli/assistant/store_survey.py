@@ -8,9 +8,10 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from gammapy_hli.base.errors import InputError, NothingSelectedError
+from gammapy_hli.base.errors import ConfigError, InputError, NothingSelectedError
 from gammapy_hli.base.names import slug
 from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.base.yaml_reader import parse_yaml
 from gammapy_hli.engine.dl3.observation import Observation
 from gammapy_hli.engine.dl3.run_facts import RunFacts
 from gammapy_hli.engine.dl3.select import Cone, Selection, select
@@ -36,12 +37,15 @@ class Target:
     ra, dec : float, optional
         Position [deg] (icrs); None where the files do not tell it.
     n_runs : int
+    frame : {"icrs", "galactic"}
+        Frame in which the configuration tells the position; maps have it too.
     """
 
     name: str
     ra: float | None
     dec: float | None
     n_runs: int = 0
+    frame: str = "icrs"
 
     @property
     def position(self) -> SkyCoord:
@@ -187,17 +191,18 @@ def find_target(written: str, objects: Sequence[Target]) -> Target:
                 )
             return target
     try:
-        place = parse_position(written).icrs
-    except ValueError:
+        is_mapping = written.lstrip().startswith("{")
+        place = parse_position(parse_yaml(written, "target").plain() if is_mapping else written)
+    except (ValueError, ConfigError):
         names = [target.name for target in objects]
         listed = f" Objects of the store: {', '.join(names)}." if names else ""
         raise ValueError(
             f"target '{written}' is no object of the store and no position.{did_you_mean(written, names)}{listed} "
-            'A position is written "83.63 deg, 22.01 deg".'
+            'A position is written "83.63 deg, 22.01 deg" or "{frame: galactic, lon: 0 deg, lat: 0 deg}".'
         ) from None
     near = [each for each in objects if each.has_position and each.position.separation(place) < 0.1 * u.deg]
     name = near[0].name if near else "source"
-    return Target(name, float(place.ra.deg), float(place.dec.deg))
+    return Target(name, float(place.icrs.ra.deg), float(place.icrs.dec.deg), frame=place.frame.name)
 
 
 def survey(store: DataStore, target: Target) -> StoreSurvey:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gammapy_hli.assistant import proposal
+from gammapy_hli.assistant.first_config import _center
 from gammapy_hli.assistant.store_survey import StoreSurvey, Target, find_target
 
 SURVEY = StoreSurvey(
@@ -108,7 +109,15 @@ def test_target_is_found_by_name_or_position(written):
     assert find_target(written, OBJECTS).name == "Crab Nebula"
 
 
+def test_galactic_position_makes_a_galactic_configuration():
+    target = find_target("{frame: galactic, lon: 0 deg, lat: 0 deg}", OBJECTS)
+    assert (round(target.ra, 3), round(target.dec, 3)) == (266.405, -28.936)
+    assert _center(replace(SURVEY, target=target)) == {"frame": "galactic", "lon": "0 deg", "lat": "0 deg"}
+
+
 def test_targets_that_cannot_be_are_told():
+    with pytest.raises(ValueError, match="is no object of the store and no position"):
+        find_target("{frame: galctic, lon: 0 deg, lat: 0 deg}", OBJECTS)
     assert find_target("05h34m32s +30d00m52s", OBJECTS).name == "source"
     with pytest.raises(ValueError, match="target 'Survey': its files tell no position; give one"):
         find_target("survey", OBJECTS)
