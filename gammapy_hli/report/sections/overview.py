@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.leap_seconds import future_allowed
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
@@ -87,7 +88,8 @@ def dates(datasets: Iterable[Any]) -> str:
     times = [dataset.gti for dataset in datasets if dataset.gti is not None and len(dataset.gti)]
     if not times:
         return ""
-    first, last = min(gti.tstart for gti in times).utc.iso[:10], max(gti.tstop for gti in times).utc.iso[:10]
+    with future_allowed():
+        first, last = min(gti.tstart for gti in times).utc.iso[:10], max(gti.tstop for gti in times).utc.iso[:10]
     return f", {first}" if first == last else f", {first} to {last}"
 
 

@@ -3,11 +3,16 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
+import astropy.units as u
 import numpy as np
 import pytest
+from astropy.time import Time
 
+from gammapy_hli.base.leap_seconds import future_allowed
 from gammapy_hli.engine.datasets.datasets import Datasets
+from gammapy_hli.engine.dl3.gti import Gti
 from gammapy_hli.engine.estimate.flux_points import estimate_flux_points
 from gammapy_hli.engine.fit.fit import fit
 from gammapy_hli.engine.models.models_yaml import parse_short
@@ -15,6 +20,7 @@ from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.products.reduction import Reduction
 from gammapy_hli.report.compose import make_report
 from gammapy_hli.report.material import Material, Recipe, is_part, run_name
+from gammapy_hli.report.sections.overview import dates
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -145,6 +151,23 @@ def test_fit_without_flux_points_still_shows_the_curve(products):
     assert "Spectral energy distribution of crab" in page.text
     assert "Flux points of crab" not in page.text
     assert "Flux points scale" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("starts", "text"),
+    [
+        ((), ""),
+        (("2024-01-10T21:00:00",), ", 2024-01-10"),
+        (("2024-01-10T21:00:00", "2044-01-12T23:50:00"), ", 2024-01-10 to 2044-01-13"),
+    ],
+)
+def test_days_of_the_observations_in_utc(starts, text):
+    datasets = []
+    with future_allowed():
+        for start in starts:
+            time = Time(start, scale="utc")
+            datasets.append(SimpleNamespace(gti=Gti.from_times(time, time + 20 * u.min)))
+    assert dates([*datasets, SimpleNamespace(gti=None), SimpleNamespace(gti=Gti.empty())]) == text
 
 
 def test_poor_fit_is_bad_at_both_ends_of_the_page(products):
