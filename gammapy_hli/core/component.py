@@ -16,6 +16,7 @@ from traitlets import HasTraits
 from traitlets.config import Configurable
 
 from gammapy_hli.base.errors import Problem
+from gammapy_hli.base.suggest import suggest
 from gammapy_hli.base.summary import Summary
 from gammapy_hli.core.apply import Applier, suggestion, unknown_key
 from gammapy_hli.core.entries import Entry, entry_from_python
@@ -26,6 +27,8 @@ from gammapy_hli.core.slots import Alternatives, Member, Named, NamedItems, Slot
 from gammapy_hli.core.tree import InTree
 
 __all__ = ["Alternatives", "Component", "Named", "NamedItems", "Slot"]
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Component(InTree, Summary, Configurable):
@@ -232,7 +235,9 @@ class Component(InTree, Summary, Configurable):
             return self.child(found)
         if found is not None and found != name:
             return getattr(self, found)
-        hint = suggestion(self, name)
+        own = [word for cls in type(self).__mro__ if cls.__module__.startswith(_PACKAGE) for word in vars(cls)]
+        close = suggest(name, [*self.known_keys(), *(word for word in own if not word.startswith("_"))])
+        hint = suggestion(self, name) if close is None else f"Did you mean '{close}'?"
         message = f"{type(self).__name__} has no option or attribute '{name}'."
         raise UnknownOptionError(Problem("unknown-key", join(self.dotted_path, name), message, "Python", hint=hint))
 

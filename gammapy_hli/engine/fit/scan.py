@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
+from gammapy_hli.base.summary import Summary
 from gammapy_hli.engine.fit.likelihood import Likelihood
 from gammapy_hli.engine.fit.minimum import Minimum
 from gammapy_hli.engine.fit.minuit import MinuitOptions, ScaledStatistic, prepare_minuit
@@ -16,7 +18,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Profile:
+class Profile(Summary):
     """The statistic along one parameter.
 
     Attributes
@@ -34,9 +36,20 @@ class Profile:
     stat: Array
     theta: Array
 
+    def summary(self) -> dict[str, Any]:
+        """The range and the lowest point."""
+        if not len(self.stat) or np.isnan(self.stat).all():
+            return {"parameter": self.name, "values": len(self.values)}
+        lowest = int(np.nanargmin(self.stat))
+        return {
+            "parameter": self.name,
+            "values": f"{len(self.values)}, {self.values.min():.6g} to {self.values.max():.6g}",
+            "lowest": f"stat {self.stat[lowest]:.4f} at {self.values[lowest]:.6g}",
+        }
+
 
 @dataclass(frozen=True, eq=False)
-class Contour:
+class Contour(Summary):
     """Pairs of values of two parameters on a closed line of constant statistic.
 
     Attributes
@@ -56,6 +69,14 @@ class Contour:
     x: Array
     y: Array
     message: str = ""
+
+    def summary(self) -> dict[str, Any]:
+        """What it spans; or why there is none."""
+        shown: dict[str, Any] = {"parameters": f"{self.x_name}, {self.y_name}", "n_sigma": self.n_sigma}
+        if self.message or not len(self.x):
+            return {**shown, "message": self.message or "no closed line"}
+        spans = {name: f"{v.min():.6g} to {v.max():.6g}" for name, v in ((self.x_name, self.x), (self.y_name, self.y))}
+        return {**shown, "points": len(self.x), **spans}
 
 
 def stat_profile(

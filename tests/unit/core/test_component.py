@@ -32,6 +32,8 @@ def test_unknown_attribute_raises_with_a_suggestion(analysis):
         analysis.fit.tolerence = 1
     with pytest.raises(AttributeError, match="Did you mean 'tolerance'"):
         _ = analysis.fit.tolerence
+    with pytest.raises(AttributeError, match="Did you mean 'update'"):
+        _ = analysis.fit.updat
 
 
 def test_bad_value_raises_and_changes_nothing(analysis):

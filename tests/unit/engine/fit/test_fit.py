@@ -258,6 +258,7 @@ def test_profile_reaches_one_at_the_minos_error(toy_counts):
     best = minimum.theta[0]
     profile = stat_profile(likelihood, minimum, name, np.array([best - down, best, best + up]))
     np.testing.assert_allclose(profile.stat - minimum.stat, [1, 0, 1], atol=0.02)
+    assert f"lowest    : stat {minimum.stat:.4f} at {best:.6g}" in repr(profile)
     fixed = stat_profile(likelihood, minimum, name, reoptimize=False)
     assert len(fixed.values) == 21
     assert np.all(fixed.stat >= stat_profile(likelihood, minimum, name).stat - 1e-9)
@@ -270,6 +271,7 @@ def test_contour_lies_on_one_level(toy_counts):
     likelihood = compile([toy_counts(models)], models)
     minimum = minimize(likelihood)
     contour = stat_contour(likelihood, minimum, *likelihood.free, n_points=12)
+    assert f"n_sigma                 : 1\n  points                  : {len(contour.x)}" in repr(contour)
     stat = [likelihood.stat(np.array(pair)) - minimum.stat for pair in zip(contour.x, contour.y, strict=True)]
     np.testing.assert_allclose(stat, 2.2957, atol=0.05)  # 68.27 % of two parameters together
 
