@@ -51,7 +51,7 @@ def _named_in_errors(path: str | os.PathLike[str], temporary: Path | None = None
     try:
         yield
     except OSError as error:
-        if error.filename is None or str(error.filename) == str(temporary):
+        if error.errno is not None and (error.filename is None or str(error.filename) == str(temporary)):
             error.filename = os.fspath(path)
         raise
 

@@ -4,8 +4,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from astropy.utils import iers
-
 from gammapy_hli.base.leap_seconds import future_allowed
 
 
@@ -17,6 +15,8 @@ def bundled_earth_rotation() -> Iterator[None]:
     and 1.5 us in a light travel time. Without this astropy asks the network for runs of the last weeks, for ten
     seconds each on a node that has none, and refuses dates that old tables do not hold.
     """
+    from astropy.utils import iers  # late: commands without science do without astropy
+
     with (
         iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("auto_max_age", None),
