@@ -43,7 +43,7 @@ def spectrum_section(material: Material) -> Section | None:
     if not blocks:
         return None
     text = "Curves are the best fits in the range of energies that was fitted, with the 1 σ band that follows from the "
-    text += "covariance."
+    text += "covariance. All errors are statistical."
     if material.flux_points:
         text += " Flux points scale the best-fit curve bin by bin: they share its shape inside a bin and are not "
         text += "independent of it."
