@@ -87,6 +87,13 @@ class TypedComponent(Component):
         """The type in force; None where none is set."""
         return self._model_type
 
+    def is_changed(self, name: str) -> bool:
+        """As for every component; a type is changed where it is not the one that holds where none is set."""
+        if name != "type":
+            return super().is_changed(name)
+        default = self.spec.defaults_in(self._owner).get("type")
+        return self.is_set(name) and (default is None or self.spec.find(default) is not self._model_type)
+
     def assign(self, name: str, stored: Any, origin: Origin, *, inherited: bool = False) -> None:
         """As for every component; another type drops what was set for the old one."""
         if name == "type" and stored is not None:

@@ -218,6 +218,11 @@ def test_changed_names_what_differs_from_the_default(tree):
     assert found.changed() == ("fit.stack",)
 
 
+def test_type_of_a_model_is_no_default(tree):
+    found = tree.from_text("model: {sources: {crab: {spectral: {type: pl, index: 2}}}}")
+    assert "model.sources.crab.spectral.type" in found.changed()
+
+
 def test_path_of_an_option_that_is_not_there(tree):
     found = tree.from_text("")
     with pytest.raises(KeyError, match="Did you mean 'tolerance'"):
