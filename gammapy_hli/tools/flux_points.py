@@ -60,15 +60,20 @@ class FluxPointsTool(Tool):
         self._check_absorption(self._fit.models)
 
     def finish(self) -> Any:
-        from gammapy_hli.engine.estimate.flux_points import estimate_flux_points  # late: loads numpy and astropy
+        from gammapy_hli.engine.estimate.energy_bands import words_of_dropped  # late: loads numpy and astropy
+        from gammapy_hli.engine.estimate.flux_points import estimate_flux_points
         from gammapy_hli.engine.fit.fit import fitted_datasets
         from gammapy_hli.engine.products.reduction import all_datasets
 
+        datasets = fitted_datasets(all_datasets(self._datasets), self._fit.stack)
+        edges = None if self.energy is None else self.energy.axis("energy").edges
+        if datasets and (words := words_of_dropped(datasets[0].energy, edges, "flux point")):
+            self._context.logger.warning(words)
         return estimate_flux_points(
-            fitted_datasets(all_datasets(self._datasets), self._fit.stack),
+            datasets,
             self._fit.models,
             self._source,
-            energy_edges=None if self.energy is None else self.energy.axis("energy").edges,
+            energy_edges=edges,
             n_sigma=self.n_sigma,
             n_sigma_ul=self.n_sigma_ul,
             sensitivity=self.sensitivity,

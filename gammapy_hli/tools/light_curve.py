@@ -96,7 +96,8 @@ class LightCurveTool(Tool):
             raise ConfigError(self.problem(self.intervals, str(error), code="order")) from None
 
     def setup(self, context: Any, inputs: Mapping[str, Any]) -> None:
-        from gammapy_hli.engine.estimate.interval_bins import band_edges  # late: loads numpy and astropy
+        from gammapy_hli.engine.estimate.energy_bands import words_of_dropped  # late: loads numpy and astropy
+        from gammapy_hli.engine.estimate.interval_bins import band_edges
 
         self._context = context or RunContext()
         self._fit = inputs["fit_result"]
@@ -106,7 +107,10 @@ class LightCurveTool(Tool):
         self._observations = _as_tuple(inputs)
         self._source = source_name(self, self._fit.models)
         if self._datasets:
-            band_edges(self._datasets[0].energy, self.energy_edges)
+            axis = self._datasets[0].energy
+            band_edges(axis, self.energy_edges)
+            if words := words_of_dropped(axis, self.energy_edges, "band"):
+                self._context.logger.warning(words)
 
     def finish(self) -> Any:
         from gammapy_hli.engine.estimate.light_curve import estimate_light_curve  # late: loads numpy and astropy

@@ -35,6 +35,22 @@ def rounded_edges(axis: Axis, wanted: u.Quantity, what: str) -> u.Quantity:
         ) from None
 
 
+def words_of_dropped(axis: Axis, wanted: u.Quantity | None, what: str) -> str | None:
+    """What to tell of wanted groups inside of the axis whose edges round to one, so that they are dropped; or None."""
+    if wanted is None:
+        return None
+    index, inside = axis.nearest_edge(wanted), (wanted >= axis.edges[0]) & (wanted <= axis.edges[-1])
+    dropped = np.flatnonzero((np.diff(index) == 0) & inside[1:] & inside[:-1])
+    if not len(dropped):
+        return None
+    values = wanted.to_value("TeV")
+    ranges = ", ".join(f"{values[k]:.4g} to {values[k + 1]:.4g} TeV" for k in dropped)
+    return (
+        f"{len(dropped)} of {len(wanted) - 1} {what}s dropped, since both edges round to one edge of the datasets: "
+        f"{ranges}; ask for wider ones, or reduce with narrower bins"
+    )
+
+
 def map_bands(axis: Axis, wanted: u.Quantity | None) -> u.Quantity:
     """Edges of the bands of maps, moved to those of the axis; one band over all energies by default.
 
