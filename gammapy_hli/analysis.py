@@ -578,7 +578,9 @@ class Analysis(Component):
     def summary(self) -> dict[str, Any]:
         """Steps with their state, and the options that were set."""
         states = {state.step: str(state).partition(": ")[2] for state in self.status()}
-        return {"steps": states, "options": self.to_plain(only_set=True)}
+        options = self.to_plain(only_set=True)
+        order = dict.fromkeys([*(name for name in options if "@" not in name), *steps_of(self), *options])
+        return {"steps": states, "options": {name: options[name] for name in order if name in options}}
 
 
 def concerns(problem: Problem, steps: Collection[str] | None) -> bool:

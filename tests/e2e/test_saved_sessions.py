@@ -165,6 +165,7 @@ def test_options_of_steps_that_do_not_run_and_of_empty_sections_are_kept(session
     before, after = session.to_plain(only_set=True), restored.to_plain(only_set=True)
     assert {**after, "general": None} == {**before, "general": None}
     assert restored["light_curve@lomb"].periodogram is not None
+    assert told(restored) == told(session)  # labelled sections in the order of the steps
 
 
 def test_options_that_were_changed_since_are_out_of_date_in_both(session):
