@@ -23,6 +23,7 @@ from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_sessio
 from gammapy_hli.core.chain import step_name
 from gammapy_hli.core.help_text import help_text
 from gammapy_hli.report.number_text import counted
+from gammapy_hli.run.plan import SET_IN_PYTHON
 from gammapy_hli.run.wish import order_problem
 
 logger = logging.getLogger("gammapy_hli.cli")
@@ -230,6 +231,7 @@ def outcome(analysis: Analysis) -> str:
     lines = []
     for decision in result.plan.decisions:
         if decision.action == "use":
+            lines += [f"{decision.step:<14} {color(SET_IN_PYTHON, '2')}"] if decision.reason == SET_IN_PYTHON else []
             continue
         state = color("done", "32") if decision.action == "run" else color("up to date", "2")
         of_map = getattr(analysis[decision.step], "type", "spectrum") in ("map", "image")

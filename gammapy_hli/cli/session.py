@@ -47,11 +47,20 @@ def resolve_session(arguments: Arguments, prefix: str = "", *, complete: bool = 
     if prefix and prefix not in steps:
         options.append(("steps", (*steps, prefix), "label"))
         resolved = resolve(Analysis, [*sources, CommandLine(options)], strict=flags.strict, complete=complete)
-    if not flags.config and all(problem.code == "missing" for problem in resolved.problems):
-        # the session of a folder goes on, with the products that were set in Python
+    if not flags.config:  # the session of a folder goes on: with what is set in it for later
+        kept = [
+            tuple(each for each in found if not _is_for_later(each)) for found in (resolved.problems, resolved.warnings)
+        ]
+        resolved = replace(resolved, problems=kept[0], warnings=kept[1])
+    if not flags.config and all(problem.code == "missing" for problem in resolved.problems):  # and was set in Python
         resolved.root.take_given(but={step_name(Analysis, path.partition(".")[0]) for path, _, _ in options})
     problems = (problem for problem in resolved.problems if not resolved.root.has_given(problem))
     return replace(resolved, problems=tuple(_with_flags(problem, arguments.known) for problem in problems))
+
+
+def _is_for_later(problem: Problem) -> bool:
+    """Whether a problem is that a section of a saved session has a step that does not run: that was told before."""
+    return problem.code == "not-run" and problem.file != COMMAND_LINE
 
 
 def _with_flags(problem: Problem, flags: Sequence[str]) -> Problem:

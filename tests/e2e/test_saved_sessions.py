@@ -128,7 +128,9 @@ def test_command_line_takes_the_model_that_was_made_in_python(session, hli, prod
     planned = hli("plan", "--outdir", "saved").out.splitlines()
     assert [line.split(maxsplit=1)[1] for line in planned[:4]][2:] == ["use   set in Python", "skip  up to date"]
     before = products("saved/model")
-    assert hli("run", "--outdir", "saved", "-q").code == 0
+    done = hli("run", "--outdir", "saved", "-q")
+    assert done.code == 0
+    assert "model          set in Python" in done.out
     assert products("saved/model") == before
     assert Analysis.read("saved").models.parameters["crab.spectral.index"].value == 2.2
     index = "--model.sources.crab.spectral.index"
@@ -156,7 +158,7 @@ def test_page_does_not_depend_on_who_goes_on(session, hli, products):
     assert "tolerance: 0.1  # default" in Path("there/config.yaml").read_text()
 
 
-def test_options_of_steps_that_do_not_run_and_of_empty_sections_are_kept(session):
+def test_options_of_steps_that_do_not_run_and_of_empty_sections_are_kept(session, hli):
     more = {"fit@other": {"stack": True}, "light_curve@lomb": {"periodogram": {}}, "light_curve.intervals": "nights"}
     more["steps"] = ["selection", "reduction", "model", "fit", "light_curve@lomb"]
     session = Analysis(session.to_plain(only_set=True), more)
@@ -166,6 +168,8 @@ def test_options_of_steps_that_do_not_run_and_of_empty_sections_are_kept(session
     assert {**after, "general": None} == {**before, "general": None}
     assert restored["light_curve@lomb"].periodogram is not None
     assert told(restored) == told(session)  # labelled sections in the order of the steps
+    done = hli("run", "--outdir", "saved", "--until", "selection", "-q", "--strict")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_options_that_were_changed_since_are_out_of_date_in_both(session):
