@@ -51,7 +51,7 @@ model:
     crab:
       spectral: {{type: lp, amplitude: 1e-11 cm-2 s-1 TeV-1, alpha: 2, beta: 0.1, reference: 1 TeV}}
 fit@stacked: {{stack: true}}
-flux_points: {{source: crab, inputs: {{fit: fit}}, energy: {{min: 0.1 TeV, max: 40 TeV, per_decade: 5}}}}
+flux_points: {{source: crab, inputs: {{fit: fit}}, energy: {{min: 0.1 TeV, max: 32 TeV, nbins: 13}}}}
 """
 )
 

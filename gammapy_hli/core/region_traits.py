@@ -148,7 +148,8 @@ def _check_region_text(raw: str) -> str:
     if not is_right(len(words)):
         article = "an" if shape[0] in "ae" else "a"
         wanted = f"{article} {shape} has lon and lat, and besides them {parts}"
-        raise InvalidValue(f"{shown(raw)} has {len(words)} numbers; {wanted}", code="type")
+        number = f"{len(words)} number{'s' * (len(words) != 1)}"
+        raise InvalidValue(f"{shown(raw)} has {number}; {wanted}", code="type")
     return text
 
 

@@ -461,7 +461,7 @@ def test_region_that_is_none_is_exit_2_before_any_work(place, hli, option):
     outcome = hli(*RUN, f"--{option}", "icrs;circle(10)")
     assert outcome.code == 2
     assert f"command line (--{option})" in outcome.err
-    assert "'icrs;circle(10)' is not a DS9 region" in outcome.err
+    assert "'icrs;circle(10)' has 1 number; a circle has lon and lat, and besides them a radius" in outcome.err
     Path("regions.reg").write_text("no region here")
     outcome = hli(*RUN, f"--{option}", "regions.reg")
     assert outcome.code in (2, 3)
