@@ -49,6 +49,9 @@ CALLS = {
     "report": "make_report()",
 }
 
+MADE_ALONG = "model"
+"""The step that a call makes by itself, from the options in force, where it needs the product."""
+
 WORKER_MODULES = (
     "gammapy_hli.tools.reduction",
     "gammapy_hli.engine.products.reduction",
@@ -167,7 +170,10 @@ class Analysis(Component):
             return self._run_one("model", label)
 
     def optimise(self, label: str = "", **options: Any) -> Self:
-        """Fit the model to the datasets; see ``analysis.fit_result``. Options of the fit may be given."""
+        """Fit the model to the datasets; see ``analysis.fit_result``. Options of the fit may be given.
+
+        The model is that of `set_models`, or of the section ``model`` as it is now.
+        """
         return self._run_one("fit", label, options)
 
     def spectral_points(self, source: str | None = None, energy: Any = None, label: str = "", **options: Any) -> Any:
@@ -496,7 +502,7 @@ class Analysis(Component):
 
     def has_given(self, problem: Problem) -> bool:
         """Whether a problem is that a step lacks options of which the product was set in Python."""
-        return problem.code == "missing" and problem.path.split(".")[0] in self._given
+        return _is_missing(problem) and problem.path.split(".")[0] in self._given
 
     def _step_name(self, section: str, label: str) -> str:
         return f"{section}@{label}" if label else section
@@ -507,18 +513,28 @@ class Analysis(Component):
             if options:
                 self[step].update(options)
             self._add_step(step)
-            self.check_ready((step,))
+            along = self._made_along(step)
+            self.check_ready((step, *along))
         steps = {each.name: each for each in self.run_steps()}
         store = ProductStore(list(steps.values()), self._outdir(), self._memory)
         gathered = self[step].gathers_here()
         needed = {role: source for role, source in steps[step].inputs.items() if role not in gathered}
         for source in replace(steps[step], inputs=needed).input_steps:
-            if store.manifest(source) is None:
+            if source not in along and store.manifest(source) is None:
                 raise MissingStepError(
                     f"{self._call(step)} needs the product of '{source}': call {self._call(source)} first, "
                     f"or run(until='{step}')"
                 )
-        return self.run(only={step})
+        return self.run(only={step, *along})
+
+    def _made_along(self, step: str) -> set[str]:
+        """Inputs of a step that are made, or brought up to date, with it: they take no time and no data."""
+        names = {name for sources in self.chain.links.get(step, {}).values() for name in sources}
+        models = {name for name in names if name.partition("@")[0] == MADE_ALONG and name not in self._given}
+        empty = {
+            problem.path.partition(".")[0] for problem in check_tree(self, complete=True)[0] if _is_missing(problem)
+        }
+        return models - empty
 
     def _with_what_is_there(self, steps: list[Step], only: Collection[str] | None) -> list[Step]:
         """A step that gathers whatever there is, run alone, takes the products that are there by now."""
@@ -581,6 +597,10 @@ class Analysis(Component):
         options = self.to_plain(only_set=True)
         order = dict.fromkeys([*(name for name in options if "@" not in name), *steps_of(self), *options])
         return {"steps": states, "options": {name: options[name] for name in order if name in options}}
+
+
+def _is_missing(problem: Problem) -> bool:
+    return problem.code == "missing"
 
 
 def concerns(problem: Problem, steps: Collection[str] | None) -> bool:

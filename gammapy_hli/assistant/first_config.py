@@ -7,6 +7,7 @@ from gammapy_hli.assistant import proposal
 from gammapy_hli.assistant.commented_yaml import Notes
 from gammapy_hli.assistant.proposal import Choice
 from gammapy_hli.assistant.store_survey import FIELD, StoreSurvey
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.names import slug
 from gammapy_hli.core.plain import format_number
 from gammapy_hli.core.quantity_traits import number_in
@@ -106,7 +107,7 @@ def source_name(survey: StoreSurvey) -> str:
 def found_text(survey: StoreSurvey) -> str:
     """What was found, on one line."""
     enclosure = "point-like" if survey.is_pointlike else "full-enclosure"
-    runs = f"{len(survey.obs_ids)} run{'s' if len(survey.obs_ids) != 1 else ''}"
+    runs = counted(len(survey.obs_ids), "run")
     offsets = proposal.offsets_text(survey.offsets)
     return (
         f"{runs} of {survey.instrument}, {survey.livetime / 3600:.1f} h, at {offsets} from the pointing, "

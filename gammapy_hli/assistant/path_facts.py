@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gammapy_hli.assistant.store_survey import Target, list_objects
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.file_record import read_record
 from gammapy_hli.base.near_path import not_there
@@ -187,7 +188,7 @@ def _session(path: Path) -> dict[str, Any]:
     session = read_session(path)
     files = [record for manifest in session.manifests.values() for record in manifest.products]
     steps = {
-        name: f"{manifest.end[:19]}, {len(manifest.products)} file{'s' * (len(manifest.products) != 1)}"
+        name: f"{manifest.end[:19]}, {counted(len(manifest.products), 'file')}"
         + (f", look at: {'; '.join(manifest.flags)}" if manifest.flags else "")
         for name, manifest in session.manifests.items()
     }

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from gammapy_hli.analysis import Analysis
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.measured import measured_text
 from gammapy_hli.cli import COMMANDS, PROGRAM
 from gammapy_hli.cli.arguments import (
@@ -22,7 +23,6 @@ from gammapy_hli.cli.arguments import (
 from gammapy_hli.cli.session import check_inputs, check_log_file, resolve_session, warn
 from gammapy_hli.core.chain import step_name
 from gammapy_hli.core.help_text import help_text
-from gammapy_hli.report.number_text import counted
 from gammapy_hli.run.plan import SET_IN_PYTHON
 from gammapy_hli.run.wish import order_problem
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from gammapy_hli.analysis import Analysis
 from gammapy_hli.assistant.data_folders import stores_below
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.errors import InputError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.cli import INTERRUPTED, PROGRAM
@@ -18,7 +19,6 @@ from gammapy_hli.cli.arguments import Arguments, Parser, UsageError, common_pars
 from gammapy_hli.cli.config_parts import check_target, showed_help, write_output
 from gammapy_hli.cli.questions import QUESTIONS, Asker, Check, new_file, number_of, one_of, quantity_above, tell
 from gammapy_hli.cli.session import with_switches
-from gammapy_hli.report.number_text import counted
 from gammapy_hli.run.outdir import is_ours
 
 SAFE_MASKS = ("aeff-default", "aeff-max")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.errors import ConfigError
 from gammapy_hli.base.suggest import did_you_mean
 from gammapy_hli.base.yaml_reader import parse_yaml
@@ -68,9 +69,9 @@ class List(Option):
     def check_items(self, stored: list[Any]) -> None:
         """InvalidValue where the list as a whole cannot be."""
         if self.length is not None and len(stored) != self.length:
-            raise InvalidValue(f"{len(stored)} values; expected {self.expected()}", code="length")
+            raise InvalidValue(f"{counted(len(stored), 'value')}; expected {self.expected()}", code="length")
         if len(stored) < self.min_length:
-            raise InvalidValue(f"{len(stored)} values; expected at least {self.min_length}", code="length")
+            raise InvalidValue(f"{counted(len(stored), 'value')}; expected at least {self.min_length}", code="length")
         keys = [self.item.key(item) for item in stored]
         twice = [item for number, item in enumerate(stored) if keys[number] in keys[:number]]
         if self.unique and twice:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.core.container_traits import check_key
 from gammapy_hli.core.option import InvalidValue, Option, shown
 from gammapy_hli.core.origins import Origin
@@ -148,8 +149,7 @@ def _check_region_text(raw: str) -> str:
     if not is_right(len(words)):
         article = "an" if shape[0] in "ae" else "a"
         wanted = f"{article} {shape} has lon and lat, and besides them {parts}"
-        number = f"{len(words)} number{'s' * (len(words) != 1)}"
-        raise InvalidValue(f"{shown(raw)} has {number}; {wanted}", code="type")
+        raise InvalidValue(f"{shown(raw)} has {counted(len(words), 'number')}; {wanted}", code="type")
     return text
 
 

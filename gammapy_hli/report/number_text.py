@@ -130,12 +130,3 @@ def listed(names: Sequence[str], most: int = 6) -> str:
     """
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "run"), counted(4, "run")
-    ('1 run', '4 runs')
-    """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -96,6 +96,22 @@ def test_misspelt_names_raise_with_a_suggestion(analysis):
         analysis.set_models({"crab": {"spectral": {"type": "plx"}}})
 
 
+def test_fit_takes_the_model_of_the_configuration_as_it_is_now(analysis, options):
+    analysis.select_observations().reduce_data().optimise()
+    assert analysis.result.executed == ("model", "fit")
+    stat = analysis.fit_result.stat
+    analysis.model.sources["crab"].spectral.index = {"value": 2.9, "frozen": True}
+    analysis.optimise()
+    assert analysis.result.executed == ("model", "fit")
+    assert analysis.fit_result.stat > stat + 10
+    analysis.set_models(analysis.models).optimise()  # made in Python: stays
+    assert analysis.result.executed == ("fit",)
+    bare = Analysis({key: value for key, value in options.items() if key != "model"}, general={"store": False})
+    bare.select_observations().reduce_data()
+    with pytest.raises(MissingStepError, match=r"needs the product of 'model': call set_models\(\.\.\.\) first"):
+        bare.optimise()
+
+
 def test_call_too_early_names_the_call_that_is_missing(analysis):
     with pytest.raises(MissingStepError, match=r"reduce_data\(\) needs .* call select_observations\(\) first"):
         analysis.reduce_data()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.estimate.summed_counts import SummedCounts, sum_counts
 from gammapy_hli.engine.stats.significance import significance_cash
 from gammapy_hli.plot.counts import plot_counts
@@ -12,7 +13,7 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import FigureBlock, Figures, Section
 from gammapy_hli.report.map_view import MapView, Mask, Prediction
 from gammapy_hli.report.material import FitMaterial, Instrument, Material
-from gammapy_hli.report.number_text import counted, listed
+from gammapy_hli.report.number_text import listed
 from gammapy_hli.report.sections.overview import capital
 
 MOST_TARGETS = 3

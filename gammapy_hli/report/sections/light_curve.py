@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.products.light_curve import LightCurve
 from gammapy_hli.plot.light_curve import plot_light_curve
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
 from gammapy_hli.report.material import Material
-from gammapy_hli.report.number_text import counted, measured, plain, unit_text, whole
+from gammapy_hli.report.number_text import measured, plain, unit_text, whole
 from gammapy_hli.report.sections.light_curve_parts import (
     FLUX_UNIT,
     band_columns,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.products.folded_curve import FoldedCurve
 from gammapy_hli.engine.products.interval_spectra import IntervalSpectra
 from gammapy_hli.engine.products.periodogram import Periodogram
@@ -12,7 +13,7 @@ from gammapy_hli.plot.periodogram import period_unit, plot_periodogram
 from gammapy_hli.plot.phase_curve import plot_phase_curve
 from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, TableBlock
-from gammapy_hli.report.number_text import DASH, counted, measured, plain, probability, unit_text, whole
+from gammapy_hli.report.number_text import DASH, measured, plain, probability, unit_text, whole
 
 FLUX_UNIT = "cm-2 s-1"
 LEVEL = 1

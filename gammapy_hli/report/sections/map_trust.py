@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.datasets.map import MapDatasetOnOff
 from gammapy_hli.engine.fit.goodness import chi2_probability
 from gammapy_hli.engine.models.background import FoVBackgroundModel
@@ -14,7 +15,7 @@ from gammapy_hli.engine.stats.significance import significance_cash
 from gammapy_hli.report.blocks import Check
 from gammapy_hli.report.map_view import MapLayers, MapView
 from gammapy_hli.report.material import FitMaterial, Material
-from gammapy_hli.report.number_text import counted, fixed, measured, plain, probability, whole
+from gammapy_hli.report.number_text import fixed, measured, plain, probability, whole
 from gammapy_hli.report.sections.counts import energy_sums
 from gammapy_hli.report.sections.field import distribution_of
 from gammapy_hli.report.sections.overview import LOW_P_VALUE, capital

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.geom.wcs_geometry import WcsGeometry
 from gammapy_hli.plot.sky_map import (
     LEVELS,
@@ -24,7 +25,7 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import FigureBlock, Figures, Section
 from gammapy_hli.report.map_view import MapLayers, MapView, source_outline
 from gammapy_hli.report.material import Material
-from gammapy_hli.report.number_text import counted, fixed, superscript, unit_text
+from gammapy_hli.report.number_text import fixed, superscript, unit_text
 from gammapy_hli.report.sections.peaks import peaks_table
 
 MOST_BANDS = 6

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.leap_seconds import future_allowed
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
 from gammapy_hli.engine.models.sky_model import Models, SkyModel
 from gammapy_hli.engine.products.fit_result import FitResult, FittedParameter
 from gammapy_hli.report.blocks import Tile
 from gammapy_hli.report.material import FitMaterial, Material, is_part
-from gammapy_hli.report.number_text import counted, fixed, listed, measured, plain, probability, unit_text, whole
+from gammapy_hli.report.number_text import fixed, listed, measured, plain, probability, unit_text, whole
 
 FEW_OFF = 10
 LOW_P_VALUE = 0.01

@@ -5,9 +5,10 @@ import math
 import astropy.units as u
 from astropy.coordinates import SkyCoord
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.report.blocks import Cell, Head, Row, TableBlock
 from gammapy_hli.report.map_view import MapLayers, MapView
-from gammapy_hli.report.number_text import counted, fixed
+from gammapy_hli.report.number_text import fixed
 
 MOST_ROWS = 30
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Cell, Head, Row, Section, TableBlock, Text
 from gammapy_hli.report.material import Material, is_part
-from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain, whole
+from gammapy_hli.report.number_text import DASH, fixed, measured, plain, whole
 
 NOT_ASKED_FOR = "not in obs_ids"
 NOT_WANTED = "not asked for"

@@ -7,6 +7,7 @@ import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.errors import HliError
 from gammapy_hli.engine.datasets.region_set import RegionSet
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
@@ -21,7 +22,7 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.plot.theta2 import plot_theta2
 from gammapy_hli.report.blocks import FigureBlock, Figures, Section
 from gammapy_hli.report.material import Material
-from gammapy_hli.report.number_text import counted, fixed, listed, plain
+from gammapy_hli.report.number_text import fixed, listed, plain
 
 THETA2_BINS = 25
 THETA2_REACH = 4.0

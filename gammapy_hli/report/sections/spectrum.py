@@ -7,6 +7,7 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.base.errors import HliError
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.datasets.spectrum import SpectrumDataset
@@ -20,7 +21,7 @@ from gammapy_hli.plot.style import figure_svg
 from gammapy_hli.report.blocks import Cell, FigureBlock, Figures, Head, Row, Section, TableBlock
 from gammapy_hli.report.map_view import fitted_bins
 from gammapy_hli.report.material import FitMaterial, Material
-from gammapy_hli.report.number_text import DASH, counted, fixed, measured, plain, unit_text
+from gammapy_hli.report.number_text import DASH, fixed, measured, plain, unit_text
 
 SED_UNIT = u.Unit("erg cm-2 s-1")
 N_CURVE = 80

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gammapy_hli.base.counted import counted
 from gammapy_hli.engine.datasets.map import MapDataset
 from gammapy_hli.engine.estimate.pulls import estimate_pulls
 from gammapy_hli.engine.fit.goodness import chi2_probability
@@ -14,7 +15,7 @@ from gammapy_hli.engine.products.fit_result import FitResult
 from gammapy_hli.engine.reduce.meta import off_runs_of
 from gammapy_hli.report.blocks import Check, Checks, Section, Text
 from gammapy_hli.report.material import Material, is_part
-from gammapy_hli.report.number_text import counted, fixed, plain, probability, whole
+from gammapy_hli.report.number_text import fixed, plain, probability, whole
 from gammapy_hli.report.sections.instruments import nuisance_pull
 from gammapy_hli.report.sections.map_trust import map_checks
 from gammapy_hli.report.sections.overview import LOW_P_VALUE, capital

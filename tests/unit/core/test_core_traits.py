@@ -144,7 +144,7 @@ INVALID = [
     (QuantityList(unit="TeV"), "1 TeV", r"not a list; write \[1 TeV\]"),
     (QuantityList(unit="TeV"), ["1 TeV", 3], "3 has no unit"),
     (QuantityList(unit="TeV", increasing=True), ["1 TeV", "100 GeV"], "expected increasing values"),
-    (QuantityList(unit="TeV", length=2), ["1 TeV"], "1 values; expected a list of 2"),
+    (QuantityList(unit="TeV", length=2), ["1 TeV"], "1 value; expected a list of 2"),
     (SkyPosition(), "Crab", "names are not looked up"),
     (SkyPosition(), "83.63 22.01", 'no unit; write "83.63 deg, 22.01 deg"'),
     (SkyPosition(), "83.63, 22.01", "83.63 has no unit"),

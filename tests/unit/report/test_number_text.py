@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from gammapy_hli.report.number_text import counted, fixed, listed, measured, plain, probability, unit_text
+from gammapy_hli.base.counted import counted
+from gammapy_hli.report.number_text import fixed, listed, measured, plain, probability, unit_text
 
 
 @pytest.mark.parametrize(
